@@ -1,0 +1,13 @@
+//! What is written down between the rooms: the journal record, the names of Redis keys and fields, and the scripts.
+//!
+//! Nobody else spells a key or an offset. `docs/` describe these layouts; the tests at the bottom pin them.
+
+mod count;
+mod keys;
+mod record;
+/// The five scripts that are allowed to change counters.
+pub mod script;
+
+pub use count::Count;
+pub use keys::{LINKS_GENERATION, LINKS_LOG, PARTITIONS, PartitionKeys, link_key};
+pub use record::{RECORD_BYTES, Record, RecordFlags};
