@@ -1,0 +1,2 @@
+//! onebox
+fn main() {}

@@ -1,0 +1,47 @@
+//! Private Redis and Postgres servers: found on this machine, started in a folder, never shared with anyone else.
+//!
+//! Nothing here touches a server it did not start: every instance has its own folder, a free loopback port and a
+//! random password. `onebox up` supervises them ([`redis`], [`postgres`]); tests own them directly ([`Redis`],
+//! [`Postgres`]).
+
+mod account;
+mod find;
+mod fixture;
+pub mod postgres;
+pub mod redis;
+mod shared;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+pub use self::find::{Found, Programs};
+pub use self::fixture::{Postgres, Redis};
+pub use self::shared::{SharedPostgres, shared_postgres};
+
+/// How much a server cares for its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Survives a power cut, as far as the server's own settings promise.
+    Kept,
+    /// Survives the death of any process, but not of the machine: what tests need, and much faster.
+    Scratch,
+}
+
+/// A loopback port that is free now.
+///
+/// Nothing reserves it: whoever starts a server on it must be ready to pick another.
+pub fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Whether something could listen on this address now.
+pub fn is_free(address: SocketAddr) -> bool {
+    TcpListener::bind(address).is_ok()
+}
+
+/// `bytes` random bytes as hexadecimal text: passwords and keys that need no escaping anywhere.
+pub fn random_hex(bytes: usize) -> anyhow::Result<String> {
+    let mut random = vec![0; bytes];
+    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
