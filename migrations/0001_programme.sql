@@ -53,7 +53,8 @@ create table link_change (
     link_change_id bigint generated always as identity primary key,
     link_id        bigint not null,
     code           text not null,
-    version        bigint not null
+    version        bigint not null,
+    changed_at     timestamptz not null default clock_timestamp()
 );
 comment on table link_change is 'What `publish` has yet to bring to Redis. A row is deleted in the transaction that published it, so that none is missed, in whatever order changes commit.';
 
@@ -73,7 +74,8 @@ $$;
 
 create function link_touch() returns trigger language plpgsql as $$
 begin
-    new.version := link_version_next(case tg_op when 'UPDATE' then old.version else 0 end);
+    -- `publish` may ask for more: after a restored backup the edges have seen versions that Postgres has not.
+    new.version := greatest(new.version, link_version_next(case tg_op when 'UPDATE' then old.version else 0 end));
     return new;
 end $$;
 
