@@ -15,6 +15,11 @@ pub const MAX_BYTES: usize = 2048;
 /// How many sub-ids an affiliate may hang on a link.
 pub const SUBS: usize = 5;
 
+/// What a sub-id is called in a query.
+const SUB_PARAMETERS: [&str; SUBS] = ["sub1", "sub2", "sub3", "sub4", "sub5"];
+/// How a template places a sub-id.
+const SUB_MACROS: [&str; SUBS] = ["{sub1}", "{sub2}", "{sub3}", "{sub4}", "{sub5}"];
+
 /// What a value keeps as it is. RFC 3986 calls these unreserved.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -125,7 +130,10 @@ impl Template {
         if url.len() > MAX_BYTES {
             return Err(BadDestination::TooLong);
         }
-        if !url.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'^' | b'`')) {
+        if !url
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'^' | b'`'))
+        {
             return Err(BadDestination::Character);
         }
         let parsed = Url::parse(url).map_err(|e| BadDestination::Syntax(e.to_string()))?;
@@ -180,8 +188,8 @@ impl Template {
             parameter(TOKEN_PARAMETER.as_bytes(), token, out);
         }
         for (i, sub) in values.subs.iter().enumerate().filter(|(_, sub)| !sub.is_empty()) {
-            if !placed[i] && !(self.has_macros && fragment.contains(["{sub1}", "{sub2}", "{sub3}", "{sub4}", "{sub5}"][i])) {
-                parameter([b"sub1", b"sub2", b"sub3", b"sub4", b"sub5"][i], encoded(sub).as_bytes(), out);
+            if !placed[i] && !fragment.contains(SUB_MACROS[i]) {
+                parameter(SUB_PARAMETERS[i].as_bytes(), encoded(sub).as_bytes(), out);
             }
         }
         self.fill(fragment, values, &mut placed, out);
@@ -232,7 +240,8 @@ enum Piece<'a> {
     Macro(&'a str),
 }
 
-/// Splits at `{name}`. An opening brace without a closing one is a macro without a valid name.
+/// Splits at `{name}`. An opening brace without a closing one is a macro whose name is the rest, brace
+/// and all: no macro has that name.
 fn pieces(mut rest: &str) -> impl Iterator<Item = Piece<'_>> {
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -240,9 +249,10 @@ fn pieces(mut rest: &str) -> impl Iterator<Item = Piece<'_>> {
         }
         match rest.find('{') {
             Some(0) => {
-                let end = rest.find('}').unwrap_or(rest.len());
-                let name = &rest[1..end];
-                rest = rest.get(end + 1..).unwrap_or("");
+                let Some((name, tail)) = rest[1..].split_once('}') else {
+                    return Some(Piece::Macro(std::mem::take(&mut rest)));
+                };
+                rest = tail;
                 Some(Piece::Macro(name))
             }
             at => {
@@ -293,7 +303,10 @@ mod tests {
             ("https://shop.example.com/p?a=1", "https://shop.example.com/p?a=1&clk=TOKEN"),
             ("https://shop.example.com/p#top", "https://shop.example.com/p?clk=TOKEN#top"),
             ("https://shop.example.com/p#a?b", "https://shop.example.com/p?clk=TOKEN#a?b"),
-            ("https://shop.example.com/p?clk=old&a=1&clk=x#top", "https://shop.example.com/p?a=1&clk=TOKEN#top"),
+            (
+                "https://shop.example.com/p?clk=old&a=1&clk=x#top",
+                "https://shop.example.com/p?a=1&clk=TOKEN#top",
+            ),
             ("https://shop.example.com/p?clk=old", "https://shop.example.com/p?clk=TOKEN"),
         ] {
             assert_eq!(render(url, NONE), expect);
@@ -325,12 +338,33 @@ mod tests {
     fn bad_destinations_are_refused() {
         let long = format!("https://shop.example.com/{}", "x".repeat(MAX_BYTES));
         for bad in [
-            "", "shop.example.com", "/p", "//evil.example.com/p", "https:\\\\evil.example.com", "javascript:alert(1)",
-            "data:text/html,x", "ftp://shop.example.com/", "https://user@shop.example.com/", "https://u:p@shop.example.com/",
-            "https://@evil.example.com/", "https://shop.example.com/\n", "https://shop.example.com/a b", "https://shop.example.com/\t",
-            "https://shöp.example.com/", "https://{sub1}.example.com/", "https://shop.example.com:{sub1}/", "https://shop.example.com{sub1}",
-            "https://shop.example.com/{unknown}", "https://shop.example.com/{sub1", "https://shop.example.com/{Sub1}", "https:shop.example.com",
-            "http:///", "https://", "https://?x", "https://shop.example.com:99999/", long.as_str(),
+            "",
+            "shop.example.com",
+            "/p",
+            "//evil.example.com/p",
+            "https:\\\\evil.example.com",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ftp://shop.example.com/",
+            "https://user@shop.example.com/",
+            "https://u:p@shop.example.com/",
+            "https://@evil.example.com/",
+            "https://shop.example.com/\n",
+            "https://shop.example.com/a b",
+            "https://shop.example.com/\t",
+            "https://shöp.example.com/",
+            "https://{sub1}.example.com/",
+            "https://shop.example.com:{sub1}/",
+            "https://shop.example.com{sub1}",
+            "https://shop.example.com/{unknown}",
+            "https://shop.example.com/{sub1",
+            "https://shop.example.com/{Sub1}",
+            "https:shop.example.com",
+            "http:///",
+            "https://",
+            "https://?x",
+            "https://shop.example.com:99999/",
+            long.as_str(),
         ] {
             assert!(Template::compile(bad).is_err(), "{bad:?}");
         }

@@ -76,7 +76,8 @@ pub fn reset_to(
     seen: impl IntoIterator<Item = Lane>,
     watermark: &BTreeMap<Lane, Watermark>,
 ) -> BTreeMap<Lane, Watermark> {
-    let mut start: BTreeMap<Lane, Watermark> = seen.into_iter().map(|lane| (lane, Watermark::default())).collect();
+    let mut start: BTreeMap<Lane, Watermark> =
+        seen.into_iter().map(|lane| (lane, Watermark::default())).collect();
     start.extend(watermark);
     start
 }
@@ -111,7 +112,11 @@ mod tests {
     #[test]
     fn a_bucket_that_follows_is_applied_and_moves_only_what_moved() {
         check(&[span(A, 0, 300), span(B, 0, 20)], &[], Verdict::Apply(marks(&[(A, 300), (B, 20)])));
-        check(&[span(A, 300, 400), span(B, 20, 20)], &[(A, 300), (B, 20)], Verdict::Apply(marks(&[(A, 400)])));
+        check(
+            &[span(A, 300, 400), span(B, 20, 20)],
+            &[(A, 300), (B, 20)],
+            Verdict::Apply(marks(&[(A, 400)])),
+        );
         // B rests at 5 while Postgres is ahead of it: an old view of an idle lane says nothing.
         check(&[span(A, 300, 400), span(B, 5, 5)], &[(A, 300), (B, 20)], Verdict::Apply(marks(&[(A, 400)])));
     }

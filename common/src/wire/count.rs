@@ -98,7 +98,12 @@ mod tests {
             (Count::Filtered(link, hour), "77:2026112005:f".to_owned()),
             (
                 Count::Platform(link, day, Device::Mobile, Browser::Safari, Os::Ios),
-                format!("77:20261120:p{}.{}.{}", Device::Mobile.code(), Browser::Safari.code(), Os::Ios.code()),
+                format!(
+                    "77:20261120:p{}.{}.{}",
+                    Device::Mobile.code(),
+                    Browser::Safari.code(),
+                    Os::Ios.code()
+                ),
             ),
             (
                 Count::Origin(link, day, sweden, Channel::Social),
@@ -115,8 +120,19 @@ mod tests {
 
     #[test]
     fn foreign_fields_are_refused() {
-        for bad in ["", "77", "77:2026112005", "77:2026112024:h", "77:2026112005:hh", "x:2026112005:h", "77:20261120:p1.2",
-            "77:20261120:p1.2.3.4", "77:20261120:p99.2.3", "77:20261120:o1", "77:20261120:q"] {
+        for bad in [
+            "",
+            "77",
+            "77:2026112005",
+            "77:2026112024:h",
+            "77:2026112005:hh",
+            "x:2026112005:h",
+            "77:20261120:p1.2",
+            "77:20261120:p1.2.3.4",
+            "77:20261120:p99.2.3",
+            "77:20261120:o1",
+            "77:20261120:q",
+        ] {
             assert_eq!(Count::parse(bad.as_bytes()), None, "{bad}");
         }
         assert_eq!(Count::parse(&[0xff]), None);

@@ -77,7 +77,14 @@ impl PartitionKeys {
 
     /// The keys [`super::script::DROP`] wants, in its order.
     pub fn for_drop(&self) -> [&str; 6] {
-        [&self.sealed_counts, &self.sealed_end, &self.sealed_base, &self.sealed_claim, &self.seal, &self.durable]
+        [
+            &self.sealed_counts,
+            &self.sealed_end,
+            &self.sealed_base,
+            &self.sealed_claim,
+            &self.seal,
+            &self.durable,
+        ]
     }
 
     /// The keys [`super::script::RESET`] wants, in its order.

@@ -111,7 +111,8 @@ impl Node {
         let sketch = std::mem::take(&mut self.sketch);
         let seqs: BTreeMap<Lane, Seq> = to.iter().map(|(lane, mark)| (*lane, mark.seq)).collect();
         let claim = to.iter().map(|(lane, mark)| (*lane, mark.claim)).collect();
-        *self = Self { end: seqs.clone(), base: seqs.clone(), durable: seqs, claim, sketch, ..Self::default() };
+        *self =
+            Self { end: seqs.clone(), base: seqs.clone(), durable: seqs, claim, sketch, ..Self::default() };
     }
 }
 

@@ -139,8 +139,21 @@ impl World {
             cursor: Cursor::Unknown,
             durable: None,
         };
-        let events = ["counted", "ends_at", "missing", "applied", "duplicate", "conflict", "wrong_seal", "idle_reset",
-            "edge_kill", "power_loss", "failover", "flushall", "restore"];
+        let events = [
+            "counted",
+            "ends_at",
+            "missing",
+            "applied",
+            "duplicate",
+            "conflict",
+            "wrong_seal",
+            "idle_reset",
+            "edge_kill",
+            "power_loss",
+            "failover",
+            "flushall",
+            "restore",
+        ];
         Self {
             dice: Dice(seed),
             bug,
@@ -249,7 +262,8 @@ impl World {
         if self.bug == Bug::RebasesAtDurable && edge.cursor.opens_lane() {
             from = edge.durable.unwrap_or_default();
         }
-        let records: Vec<&Record> = edge.journal.iter().filter(|record| record.seq > from).take(size).collect();
+        let records: Vec<&Record> =
+            edge.journal.iter().filter(|record| record.seq > from).take(size).collect();
         let Some(last) = records.last() else { return };
         let batch = Apply {
             lane: edge.lane,
@@ -340,13 +354,7 @@ impl World {
         Step::Clean(which, bucket.id, verdict, self.postgres.watermark.clone())
     }
 
-    fn clean(
-        &mut self,
-        which: Side,
-        seal: u64,
-        verdict: &Verdict,
-        watermark: &BTreeMap<Lane, Watermark>,
-    ) {
+    fn clean(&mut self, which: Side, seal: u64, verdict: &Verdict, watermark: &BTreeMap<Lane, Watermark>) {
         let node = self.node(which);
         match verdict {
             Verdict::Conflict => {
