@@ -14,6 +14,8 @@ mod shared;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
+use data_encoding::HEXLOWER;
+
 pub use self::find::{Found, Programs};
 pub use self::fixture::{Postgres, Redis};
 pub use self::shared::{SharedPostgres, shared_postgres};
@@ -31,11 +33,16 @@ pub enum Durability {
 ///
 /// Nothing reserves it: whoever starts a server on it must be ready to pick another.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    free_port_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map(|address| address.port())
+}
+
+/// The same interface with a port that is free now.
+pub(crate) fn free_port_on(address: SocketAddr) -> io::Result<SocketAddr> {
+    TcpListener::bind((address.ip(), 0))?.local_addr()
 }
 
 /// Whether something could listen on this address now.
-pub fn is_free(address: SocketAddr) -> bool {
+pub(crate) fn is_free(address: SocketAddr) -> bool {
     TcpListener::bind(address).is_ok()
 }
 
@@ -43,5 +50,5 @@ pub fn is_free(address: SocketAddr) -> bool {
 pub fn random_hex(bytes: usize) -> anyhow::Result<String> {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&random))
 }

@@ -1,0 +1,77 @@
+//! What `onebox` does to the database itself: users for the services, and the demo programme.
+//!
+//! The schema is not its business: `aggregator migrate` makes it.
+
+use anyhow::Context as _;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use crate::servers::postgres::Passwords;
+
+/// The aggregator's login user in a private cluster.
+pub(crate) const AGGREGATOR_USER: &str = "onebox_aggregator";
+/// The console's login user in a private cluster.
+pub(crate) const CONSOLE_USER: &str = "onebox_console";
+/// What every code of the demo begins with; nothing else is ever clicked by `onebox`.
+const DEMO_CODES: &str = "demo-%";
+
+/// Connects as the owner.
+pub(crate) async fn connect(url: &str) -> anyhow::Result<PgConnection> {
+    let shown = runtime::config::without_password(url);
+    PgConnection::connect(url).await.with_context(|| format!("cannot connect to {shown}"))
+}
+
+/// Makes the database if it is not there.
+pub(crate) async fn create_database(maintenance: &mut PgConnection, name: &str) -> anyhow::Result<()> {
+    let found: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(name)
+        .fetch_one(&mut *maintenance)
+        .await?;
+    if found {
+        return Ok(());
+    }
+    let statement = AssertSqlSafe(format!("create database {name}"));
+    sqlx::raw_sql(statement)
+        .execute(maintenance)
+        .await
+        .with_context(|| format!("cannot create {name}"))
+        .map(drop)
+}
+
+/// Makes a login user for each service, a member of the group role that the migrations made for it.
+///
+/// The passwords are hexadecimal text, so they need no quoting beyond the quotes.
+pub(crate) async fn create_users(database: &mut PgConnection, passwords: &Passwords) -> anyhow::Result<()> {
+    let users = [
+        (AGGREGATOR_USER, "linkledger_aggregator", &passwords.aggregator),
+        (CONSOLE_USER, "linkledger_console", &passwords.console),
+    ];
+    for (user, group, password) in users {
+        let found: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
+            .bind(user)
+            .fetch_one(&mut *database)
+            .await?;
+        let verb = if found { "alter" } else { "create" };
+        let statement = format!("{verb} role {user} login password '{password}'; grant {group} to {user}");
+        let outcome = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *database).await;
+        outcome.with_context(|| format!("cannot make the user {user} a member of {group}"))?;
+    }
+    Ok(())
+}
+
+/// Puts the demo programme into a database that has no vendor yet; changes nothing in any other.
+pub(crate) async fn seed_demo(database: &mut PgConnection) -> anyhow::Result<()> {
+    sqlx::raw_sql(include_str!("demo/programme.sql"))
+        .execute(database)
+        .await
+        .context("cannot write the demo programme")
+        .map(drop)
+}
+
+/// The codes of the demo's links that are tracked now.
+pub(crate) async fn demo_codes(database: &mut PgConnection) -> anyhow::Result<Vec<String>> {
+    sqlx::query_scalar(include_str!("demo/codes.sql"))
+        .bind(DEMO_CODES)
+        .fetch_all(database)
+        .await
+        .context("cannot read the demo's links")
+}

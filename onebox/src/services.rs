@@ -1,0 +1,126 @@
+//! The three services as child processes: their binaries lie beside ours, their settings are in the environment.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use rustix::process::Signal;
+
+use crate::args::UpConfig;
+use crate::machine::Machine;
+use crate::state::State;
+use crate::stores::Stores;
+use crate::supervise::{Job, last_words, log_of};
+
+/// How long a service may take to finish what it has. Less than the limit services set themselves, so that it is we
+/// who report one that hangs.
+const STOP_LIMIT: Duration = Duration::from_secs(25);
+/// This machine is one edge.
+const EDGE_ID: &str = "0";
+
+/// Brings the schema up to date, as the owner of the database.
+pub(crate) async fn migrate(machine: &Machine, stores: &Stores) -> anyhow::Result<()> {
+    let log = std::fs::File::create(log_of(&machine.folder.logs(), "migrate"))?;
+    let mut command = Command::new(binary("aggregator")?);
+    command.arg("migrate").env("DATABASE_URL", &stores.owner.database).env("REDIS_URL", &stores.owner.redis);
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    let status =
+        tokio::process::Command::from(command).status().await.context("cannot run aggregator migrate")?;
+    let said = || last_words(&machine.folder.logs(), "migrate");
+    ensure!(status.success(), "aggregator migrate failed ({status}); it said:{}", said());
+    Ok(())
+}
+
+/// Starts all three and waits until each says that it is ready.
+pub(crate) async fn start(
+    config: &UpConfig,
+    state: &State,
+    stores: &Stores,
+    machine: &mut Machine,
+) -> anyhow::Result<()> {
+    let admin = config.admin;
+    let mut aggregator = Service::new("aggregator", None, admin.aggregator)?;
+    aggregator.arguments.push("run");
+    aggregator.set("DATABASE_URL", &stores.aggregator_database);
+    aggregator.set("REDIS_URL", &stores.aggregator_redis);
+    aggregator.set("AGGREGATOR_ADMIN_LISTEN", &admin.aggregator.to_string());
+
+    let mut redirector = Service::new("redirector", Some(config.redirect_listen), admin.redirector)?;
+    redirector.set("REDIRECTOR_LISTEN", &config.redirect_listen.to_string());
+    redirector.set("REDIRECTOR_ADMIN_LISTEN", &admin.redirector.to_string());
+    redirector.set("REDIS_URL", &stores.redirector_redis);
+    redirector.set("REDIRECTOR_JOURNAL_DIR", &machine.folder.journal().display().to_string());
+    redirector.set("REDIRECTOR_SNAPSHOT", &machine.folder.snapshot().display().to_string());
+    redirector.set("REDIRECTOR_EDGE_ID", EDGE_ID);
+    redirector.set("LINKLEDGER_SECRET", &state.secret);
+    if let Some(workers) = config.workers {
+        redirector.set("REDIRECTOR_WORKERS", &workers.to_string());
+    }
+
+    let mut console = Service::new("console", Some(config.console_listen), admin.console)?;
+    console.set("CONSOLE_LISTEN", &config.console_listen.to_string());
+    console.set("CONSOLE_ADMIN_LISTEN", &admin.console.to_string());
+    console.set("DATABASE_URL", &stores.console_database);
+
+    for service in [aggregator, redirector, console] {
+        machine.keep(service.job());
+    }
+    machine.until_serving("aggregator", admin.aggregator).await?;
+    machine.until_serving("redirector", admin.redirector).await?;
+    machine.until_serving("console", admin.console).await
+}
+
+/// One service, ready to be started again and again.
+struct Service {
+    name: &'static str,
+    listen: Option<String>,
+    admin: String,
+    program: PathBuf,
+    arguments: Vec<&'static str>,
+    settings: Vec<(&'static str, String)>,
+}
+
+/// Settings that hold a secret or an address; a service gets those that were set for it and no other's.
+const NOT_INHERITED: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "LINKLEDGER_SECRET", "REDIRECTOR_WORKERS"];
+
+impl Service {
+    fn new(
+        name: &'static str,
+        listen: Option<std::net::SocketAddr>,
+        admin: std::net::SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let (listen, admin) = (listen.map(|address| address.to_string()), admin.to_string());
+        Ok(Self { name, listen, admin, program: binary(name)?, arguments: Vec::new(), settings: Vec::new() })
+    }
+
+    fn set(&mut self, name: &'static str, value: &str) {
+        self.settings.push((name, value.to_owned()));
+    }
+
+    fn job(self) -> Job {
+        let Self { name, listen, admin, program, arguments, settings } = self;
+        let command = move || {
+            let mut command = Command::new(&program);
+            for setting in NOT_INHERITED {
+                command.env_remove(setting);
+            }
+            command.args(&arguments).envs(settings.iter().map(|(name, value)| (name, value)));
+            command
+        };
+        let command = Box::new(command);
+        Job { name, listen, admin: Some(admin), command, stop_signal: Signal::TERM, stop_limit: STOP_LIMIT }
+    }
+}
+
+/// The program beside ours.
+fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    let ours = std::env::current_exe().context("cannot tell where onebox is")?;
+    let program = ours.with_file_name(name);
+    ensure!(
+        program.is_file(),
+        "{} is not there; build it with: cargo build --release --workspace --bins",
+        program.display()
+    );
+    Ok(program)
+}

@@ -1,0 +1,137 @@
+//! `onebox up`: from nothing to the first redirect, and back to nothing.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::{Method, StatusCode};
+use runtime::Shutdown;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::warn;
+
+use crate::args::{Programme, Traffic, UpConfig};
+use crate::board::end_leftovers;
+use crate::demo::traffic;
+use crate::folder::DataFolder;
+use crate::machine::Machine;
+use crate::state::State;
+use crate::{database, http, services, stores};
+
+/// How many links are shown to try.
+const SHOWN_LINKS: usize = 3;
+/// How long the first link may take to travel from Postgres to the edge.
+const FIRST_REDIRECT_LIMIT: Duration = Duration::from_secs(10);
+/// How often to try it.
+const FIRST_REDIRECT_POLL: Duration = Duration::from_millis(50);
+
+/// Starts everything, keeps it running until the soft stop, stops everything.
+pub async fn run(config: UpConfig, shutdown: Shutdown) -> anyhow::Result<()> {
+    let folder = DataFolder::at(&config.data_dir)?;
+    let _ours = folder.take()?;
+    end_leftovers(&folder.processes());
+    stop_on_hangup(&shutdown)?;
+    let mut machine = Machine::new(folder)?;
+    let outcome = tokio::select! {
+        outcome = build_up(&config, &mut machine) => outcome,
+        () = shutdown.stopping() => Ok(Vec::new()),
+    };
+    if let Ok(codes) = &outcome
+        && !shutdown.is_stopping()
+    {
+        say_what_to_open(&config, &machine, codes);
+        if config.traffic == Traffic::Gentle {
+            let seed = runtime::clock::now_us();
+            shutdown.tasks.spawn(traffic::click(
+                config.redirect_listen,
+                codes.clone(),
+                seed,
+                shutdown.clone(),
+            ));
+        }
+        shutdown.stopping().await;
+    }
+    shutdown.start();
+    machine.stop().await;
+    shutdown.drained().await?;
+    outcome.map(drop)
+}
+
+/// Returns the codes of the demo's links, if there is a demo.
+async fn build_up(config: &UpConfig, machine: &mut Machine) -> anyhow::Result<Vec<String>> {
+    machine.progress.doing("preparing the stores");
+    let mut state = State::load_or_choose(&machine.folder)?;
+    let stores = stores::start(config, &state, machine).await?;
+    state.stores = Some(stores.owner.clone());
+    state.save(&machine.folder)?;
+
+    machine.progress.doing("bringing the schema up to date");
+    services::migrate(machine, &stores).await?;
+    let mut database = database::connect(&stores.owner.database).await?;
+    if let Some(passwords) = &stores.users {
+        database::create_users(&mut database, passwords).await?;
+    }
+    if config.programme == Programme::Demo {
+        database::seed_demo(&mut database).await?;
+    }
+    machine.progress.done("the database is ready");
+
+    services::start(config, &state, &stores, machine).await?;
+    let codes = match config.programme {
+        Programme::Demo => database::demo_codes(&mut database).await?,
+        Programme::Empty => Vec::new(),
+    };
+    if let Some(code) = codes.first() {
+        first_redirect(config.redirect_listen, code, machine).await;
+    }
+    Ok(codes)
+}
+
+/// Waits until a link works from end to end. HEAD is answered as GET is, and not counted.
+async fn first_redirect(redirector: SocketAddr, code: &str, machine: &Machine) {
+    machine.progress.doing("waiting for the first redirect");
+    let begun = runtime::clock::monotonic();
+    while begun.elapsed() < FIRST_REDIRECT_LIMIT {
+        match http::ask(redirector, Method::HEAD, &format!("/{code}"), &[]).await {
+            Ok((StatusCode::FOUND, _)) => return machine.progress.done("the first link redirects"),
+            _ => tokio::time::sleep(FIRST_REDIRECT_POLL).await,
+        }
+    }
+    warn!(code, "the link does not redirect yet; see the logs of aggregator and redirector");
+}
+
+fn say_what_to_open(config: &UpConfig, machine: &Machine, codes: &[String]) {
+    let (redirect, console, admin) = (config.redirect_listen, config.console_listen, config.admin);
+    let folder = machine.folder.root().display();
+    machine.progress.done("everything is up");
+    let mut lines = vec![format!("console    http://{console}/")];
+    let shown = codes.iter().step_by(codes.len().div_ceil(SHOWN_LINKS).max(1));
+    lines.extend(shown.map(|code| format!("a link     http://{redirect}/{code}")));
+    lines.push(format!("metrics    http://{}/metrics  redirector", admin.redirector));
+    lines.push(format!("           http://{}/metrics  aggregator", admin.aggregator));
+    lines.push(format!("           http://{}/metrics  console", admin.console));
+    lines.push(format!("files      {folder}  (logs in {folder}/logs)"));
+    if let Some(servers) = &config.servers_dir {
+        lines.push(format!("EVALUATION MODE: servers from {}, not for production", servers.display()));
+    }
+    lines.push(format!("\n  Stop with Ctrl-C, or from elsewhere: onebox down --data-dir {folder}"));
+    println!("\n  {}\n", lines.join("\n  "));
+    machine.progress.rest();
+}
+
+/// A closed terminal stops everything too, unless we were told to outlive it (`nohup`).
+fn stop_on_hangup(shutdown: &Shutdown) -> anyhow::Result<()> {
+    if !hangup_is_ignored() {
+        let (mut hangup, shutdown) = (signal(SignalKind::hangup())?, shutdown.clone());
+        tokio::spawn(async move {
+            hangup.recv().await;
+            shutdown.start();
+        });
+    }
+    Ok(())
+}
+
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // SIGHUP is signal 1, the lowest bit of the mask.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
