@@ -32,6 +32,47 @@ impl Count {
         }
     }
 
+    /// The count as one number. Numbers of one link stand together when sorted.
+    pub fn pack(&self) -> u128 {
+        let (link, time, kind, rest) = match *self {
+            Self::Human(link, hour) => (link, hour.0, 0, [0; 3]),
+            Self::Filtered(link, hour) => (link, hour.0, 1, [0; 3]),
+            Self::Platform(link, day, device, browser, os) => {
+                (link, day.0, 2, [device.code(), browser.code(), os.code()])
+            }
+            Self::Origin(link, day, country, channel) => {
+                let [high, low] = country.code().to_be_bytes();
+                (link, day.0, 3, [high, low, channel.code()])
+            }
+        };
+        let tail = u32::from_be_bytes([kind, rest[0], rest[1], rest[2]]);
+        u128::from(link.0) << 64 | u128::from(time) << 32 | u128::from(tail)
+    }
+
+    /// The inverse of [`Self::pack`], for numbers it made.
+    pub fn unpack(packed: u128) -> Self {
+        const OURS: &str = "packed from the vocabulary";
+        let (link, time) = (LinkId((packed >> 64) as u64), (packed >> 32) as u32);
+        let [kind, a, b, c] = (packed as u32).to_be_bytes();
+        match kind {
+            0 => Self::Human(link, Hour(time)),
+            1 => Self::Filtered(link, Hour(time)),
+            2 => Self::Platform(
+                link,
+                Day(time),
+                Device::from_code(a).expect(OURS),
+                Browser::from_code(b).expect(OURS),
+                Os::from_code(c).expect(OURS),
+            ),
+            _ => Self::Origin(
+                link,
+                Day(time),
+                Country::from_code(u16::from_be_bytes([a, b])).expect(OURS),
+                Channel::from_code(c).expect(OURS),
+            ),
+        }
+    }
+
     /// Writes the field's name into `out` (cleared first).
     pub fn write(&self, out: &mut Vec<u8>) {
         out.clear();
@@ -115,6 +156,7 @@ mod tests {
             count.write(&mut out);
             assert_eq!(String::from_utf8(out).expect("ASCII"), name);
             assert_eq!(Count::parse(name.as_bytes()), Some(count));
+            assert_eq!(Count::unpack(count.pack()), count);
         }
     }
 
