@@ -1,12 +1,11 @@
 //! Settings of `onebox`, as typed and as validated.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use runtime::{CommonArgs, Invalid, Problems, Secret, SecretSource};
 
-use crate::servers::{free_port_on, is_free};
+use crate::addresses::{Addresses, Wanted, WhenTaken};
 
 const REDIRECTOR_ADMIN: &str = "127.0.0.1:9101";
 const AGGREGATOR_ADMIN: &str = "127.0.0.1:9102";
@@ -103,12 +102,8 @@ pub struct UpArgs {
 pub struct UpConfig {
     /// The installation's folder, absolute.
     pub data_dir: PathBuf,
-    /// Where clicks come in.
-    pub redirect_listen: SocketAddr,
-    /// Where the console is shown.
-    pub console_listen: SocketAddr,
-    /// The services' admin ports.
-    pub admin: AdminAddresses,
+    /// Where everything should listen.
+    pub addresses: Addresses<Wanted>,
     /// Threads that answer clicks, if the redirector should not decide.
     pub workers: Option<u16>,
     /// A Postgres to use instead of a private one.
@@ -121,17 +116,6 @@ pub struct UpConfig {
     pub programme: Programme,
     /// Whether to click the demo's links.
     pub traffic: Traffic,
-}
-
-/// One admin port for each service.
-#[derive(Clone, Copy, Debug)]
-pub struct AdminAddresses {
-    /// The redirector's.
-    pub redirector: SocketAddr,
-    /// The aggregator's.
-    pub aggregator: SocketAddr,
-    /// The console's.
-    pub console: SocketAddr,
 }
 
 /// What an empty database is filled with.
@@ -158,28 +142,34 @@ impl UpArgs {
         let mut problems = Problems::of::<Self>();
         common.check(&mut problems);
         let data_dir = problems.check("--data-dir", std::path::absolute(&self.folder.data_dir));
-        let redirect_listen = open_address(&mut problems, "--redirect-listen", &self.redirect_listen);
-        let console_listen = open_address(&mut problems, "--console-listen", &self.console_listen);
-        let redirector =
+        let redirect = open_address(&mut problems, "--redirect-listen", &self.redirect_listen);
+        let console = open_address(&mut problems, "--console-listen", &self.console_listen);
+        let redirector_admin =
             admin_address(&mut problems, "--redirector-admin", &self.redirector_admin, REDIRECTOR_ADMIN);
-        let aggregator =
+        let aggregator_admin =
             admin_address(&mut problems, "--aggregator-admin", &self.aggregator_admin, AGGREGATOR_ADMIN);
-        let console = admin_address(&mut problems, "--console-admin", &self.console_admin, CONSOLE_ADMIN);
+        let console_admin =
+            admin_address(&mut problems, "--console-admin", &self.console_admin, CONSOLE_ADMIN);
+        complain_about_twins(
+            &mut problems,
+            &[redirect, console, redirector_admin, aggregator_admin, console_admin],
+        );
         let workers = self.workers.and_then(|text| problems.parse("--workers", &text));
         let database_url = self.database_url.and_then(|url| problems.check("--database-url", url.read()));
         let redis_url = self.redis_url.and_then(|url| problems.check("--redis-url", url.read()));
-        if redirect_listen.is_some() && redirect_listen == console_listen {
-            problems.add("--console-listen", "is the address of --redirect-listen too; give it another port");
-        }
         if let Some(folder) = self.servers_dir.as_ref().filter(|folder| !folder.is_dir()) {
             problems.add("--servers-dir", format!("{} is not a folder", folder.display()));
         }
         problems.finish(|| {
             Some(UpConfig {
                 data_dir: data_dir?,
-                redirect_listen: redirect_listen?,
-                console_listen: console_listen?,
-                admin: AdminAddresses { redirector: redirector?, aggregator: aggregator?, console: console? },
+                addresses: Addresses {
+                    redirect: redirect?,
+                    console: console?,
+                    redirector_admin: redirector_admin?,
+                    aggregator_admin: aggregator_admin?,
+                    console_admin: console_admin?,
+                },
                 workers,
                 database_url,
                 redis_url,
@@ -191,28 +181,26 @@ impl UpArgs {
     }
 }
 
-/// An address people will open: it must be free, and must not move without being asked to.
-fn open_address(problems: &mut Problems, flag: &str, text: &str) -> Option<SocketAddr> {
-    let address: SocketAddr = problems.parse(flag, text)?;
-    if address.port() == 0 {
-        return problems.check(flag, free_port_on(address));
-    }
-    if !is_free(address) {
-        problems.add(
-            flag,
-            format!("{address} is taken or not ours; give another address, or port 0 for a free one"),
-        );
-    }
-    Some(address)
+/// An address people will open.
+fn open_address(problems: &mut Problems, flag: &'static str, text: &str) -> Option<Wanted> {
+    let address = problems.parse(flag, text)?;
+    Some(Wanted { flag, address, when_taken: WhenTaken::Refuse })
 }
 
-/// An admin port moves aside when nobody asked for the taken one by name.
-fn admin_address(problems: &mut Problems, flag: &str, text: &str, default: &str) -> Option<SocketAddr> {
-    let address: SocketAddr = problems.parse(flag, text)?;
-    if address.port() == 0 || (text == default && !is_free(address)) {
-        return problems.check(flag, free_port_on(address));
+/// An admin port moves aside unless it was asked for by name.
+fn admin_address(problems: &mut Problems, flag: &'static str, text: &str, default: &str) -> Option<Wanted> {
+    let address = problems.parse(flag, text)?;
+    let when_taken = if text == default { WhenTaken::MoveAside } else { WhenTaken::Refuse };
+    Some(Wanted { flag, address, when_taken })
+}
+
+fn complain_about_twins(problems: &mut Problems, all: &[Option<Wanted>]) {
+    let all: Vec<&Wanted> = all.iter().flatten().collect();
+    for (position, one) in all.iter().enumerate().filter(|(_, one)| one.address.port() != 0) {
+        if let Some(other) = all[..position].iter().find(|other| other.address == one.address) {
+            problems.add(one.flag, format!("{} is already the address of {}", one.address, other.flag));
+        }
     }
-    open_address(problems, flag, text)
 }
 
 #[cfg(test)]
@@ -228,33 +216,23 @@ mod tests {
 
     #[test]
     fn every_bad_setting_is_reported_at_once() {
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let taken = taken.local_addr().expect("an address").to_string();
-        let wrong = [
-            "--redirect-listen",
-            &taken,
-            "--console-listen",
-            "here",
-            "--workers",
-            "x",
-            "--servers-dir",
-            "/no",
-        ];
-        let invalid = validate(&wrong).expect_err("four are wrong");
-        assert_eq!(invalid.complaints.len(), 4, "{invalid}");
-        assert!(
-            invalid.complaints[0].contains("REDIRECTOR_LISTEN") && invalid.complaints[0].contains("taken")
-        );
+        let wrong = ["--redirect-listen", "here", "--console-listen", "127.0.0.1:9101", "--workers", "x"];
+        let also = ["--servers-dir", "/no", "--log", "x=loud"];
+        let invalid = validate(&[&wrong[..], &also[..]].concat()).expect_err("five are wrong");
+        assert_eq!(invalid.complaints.len(), 5, "{invalid}");
+        let all = invalid.to_string();
+        for part in
+            ["REDIRECTOR_LISTEN", "already the address of --console-listen", "--workers", "/no", "--log"]
+        {
+            assert!(all.contains(part), "{part} is not in {all}");
+        }
     }
 
     #[test]
-    fn free_ports_are_chosen_and_a_taken_default_moves_aside() {
-        let holder = std::net::TcpListener::bind(REDIRECTOR_ADMIN);
-        let ports = ["--redirect-listen", "127.0.0.1:0", "--console-listen", "127.0.0.1:0", "--empty"];
-        let config = validate(&ports).expect("valid");
-        assert_ne!(config.redirect_listen.port(), 0);
-        assert!(holder.is_err() || config.admin.redirector.to_string() != REDIRECTOR_ADMIN);
+    fn defaults_are_good() {
+        let config = validate(&["--empty"]).expect("valid");
         assert_eq!((config.programme, config.traffic), (Programme::Empty, Traffic::Silent));
+        assert_eq!(config.addresses.redirector_admin.when_taken, WhenTaken::MoveAside);
         assert!(config.data_dir.is_absolute());
     }
 }

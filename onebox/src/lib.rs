@@ -3,6 +3,7 @@
 //! `onebox` owns processes and knows no rule of the domain: it starts the services as their own binaries, with their
 //! settings in the environment, and starts again whatever dies. No service depends on it; tests use [`servers`].
 
+pub mod addresses;
 pub mod args;
 pub mod board;
 mod database;

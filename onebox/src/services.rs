@@ -1,5 +1,6 @@
 //! The three services as child processes: their binaries lie beside ours, their settings are in the environment.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use rustix::process::Signal;
 
+use crate::addresses::Addresses;
 use crate::args::UpConfig;
 use crate::machine::Machine;
 use crate::state::State;
@@ -35,20 +37,20 @@ pub(crate) async fn migrate(machine: &Machine, stores: &Stores) -> anyhow::Resul
 /// Starts all three and waits until each says that it is ready.
 pub(crate) async fn start(
     config: &UpConfig,
+    addresses: &Addresses<SocketAddr>,
     state: &State,
     stores: &Stores,
     machine: &mut Machine,
 ) -> anyhow::Result<()> {
-    let admin = config.admin;
-    let mut aggregator = Service::new("aggregator", None, admin.aggregator)?;
+    let mut aggregator = Service::new("aggregator", None, addresses.aggregator_admin)?;
     aggregator.arguments.push("run");
     aggregator.set("DATABASE_URL", &stores.aggregator_database);
     aggregator.set("REDIS_URL", &stores.aggregator_redis);
-    aggregator.set("AGGREGATOR_ADMIN_LISTEN", &admin.aggregator.to_string());
+    aggregator.set("AGGREGATOR_ADMIN_LISTEN", &addresses.aggregator_admin.to_string());
 
-    let mut redirector = Service::new("redirector", Some(config.redirect_listen), admin.redirector)?;
-    redirector.set("REDIRECTOR_LISTEN", &config.redirect_listen.to_string());
-    redirector.set("REDIRECTOR_ADMIN_LISTEN", &admin.redirector.to_string());
+    let mut redirector = Service::new("redirector", Some(addresses.redirect), addresses.redirector_admin)?;
+    redirector.set("REDIRECTOR_LISTEN", &addresses.redirect.to_string());
+    redirector.set("REDIRECTOR_ADMIN_LISTEN", &addresses.redirector_admin.to_string());
     redirector.set("REDIS_URL", &stores.redirector_redis);
     redirector.set("REDIRECTOR_JOURNAL_DIR", &machine.folder.journal().display().to_string());
     redirector.set("REDIRECTOR_SNAPSHOT", &machine.folder.snapshot().display().to_string());
@@ -58,17 +60,17 @@ pub(crate) async fn start(
         redirector.set("REDIRECTOR_WORKERS", &workers.to_string());
     }
 
-    let mut console = Service::new("console", Some(config.console_listen), admin.console)?;
-    console.set("CONSOLE_LISTEN", &config.console_listen.to_string());
-    console.set("CONSOLE_ADMIN_LISTEN", &admin.console.to_string());
+    let mut console = Service::new("console", Some(addresses.console), addresses.console_admin)?;
+    console.set("CONSOLE_LISTEN", &addresses.console.to_string());
+    console.set("CONSOLE_ADMIN_LISTEN", &addresses.console_admin.to_string());
     console.set("DATABASE_URL", &stores.console_database);
 
     for service in [aggregator, redirector, console] {
         machine.keep(service.job());
     }
-    machine.until_serving("aggregator", admin.aggregator).await?;
-    machine.until_serving("redirector", admin.redirector).await?;
-    machine.until_serving("console", admin.console).await
+    machine.until_serving("aggregator", addresses.aggregator_admin).await?;
+    machine.until_serving("redirector", addresses.redirector_admin).await?;
+    machine.until_serving("console", addresses.console_admin).await
 }
 
 /// One service, ready to be started again and again.
@@ -85,11 +87,7 @@ struct Service {
 const NOT_INHERITED: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "LINKLEDGER_SECRET", "REDIRECTOR_WORKERS"];
 
 impl Service {
-    fn new(
-        name: &'static str,
-        listen: Option<std::net::SocketAddr>,
-        admin: std::net::SocketAddr,
-    ) -> anyhow::Result<Self> {
+    fn new(name: &'static str, listen: Option<SocketAddr>, admin: SocketAddr) -> anyhow::Result<Self> {
         let (listen, admin) = (listen.map(|address| address.to_string()), admin.to_string());
         Ok(Self { name, listen, admin, program: binary(name)?, arguments: Vec::new(), settings: Vec::new() })
     }

@@ -8,6 +8,7 @@ use runtime::Shutdown;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 
+use crate::addresses::Addresses;
 use crate::args::{Programme, Traffic, UpConfig};
 use crate::board::end_leftovers;
 use crate::demo::traffic;
@@ -28,24 +29,20 @@ pub async fn run(config: UpConfig, shutdown: Shutdown) -> anyhow::Result<()> {
     let folder = DataFolder::at(&config.data_dir)?;
     let _ours = folder.take()?;
     end_leftovers(&folder.processes());
+    let addresses = config.addresses.settle()?;
     stop_on_hangup(&shutdown)?;
     let mut machine = Machine::new(folder)?;
     let outcome = tokio::select! {
-        outcome = build_up(&config, &mut machine) => outcome,
+        outcome = build_up(&config, &addresses, &mut machine) => outcome,
         () = shutdown.stopping() => Ok(Vec::new()),
     };
     if let Ok(codes) = &outcome
         && !shutdown.is_stopping()
     {
-        say_what_to_open(&config, &machine, codes);
+        say_what_to_open(&config, &addresses, &machine, codes);
         if config.traffic == Traffic::Gentle {
             let seed = runtime::clock::now_us();
-            shutdown.tasks.spawn(traffic::click(
-                config.redirect_listen,
-                codes.clone(),
-                seed,
-                shutdown.clone(),
-            ));
+            shutdown.tasks.spawn(traffic::click(addresses.redirect, codes.clone(), seed, shutdown.clone()));
         }
         shutdown.stopping().await;
     }
@@ -56,7 +53,11 @@ pub async fn run(config: UpConfig, shutdown: Shutdown) -> anyhow::Result<()> {
 }
 
 /// Returns the codes of the demo's links, if there is a demo.
-async fn build_up(config: &UpConfig, machine: &mut Machine) -> anyhow::Result<Vec<String>> {
+async fn build_up(
+    config: &UpConfig,
+    addresses: &Addresses<SocketAddr>,
+    machine: &mut Machine,
+) -> anyhow::Result<Vec<String>> {
     machine.progress.doing("preparing the stores");
     let mut state = State::load_or_choose(&machine.folder)?;
     let stores = stores::start(config, &state, machine).await?;
@@ -74,13 +75,13 @@ async fn build_up(config: &UpConfig, machine: &mut Machine) -> anyhow::Result<Ve
     }
     machine.progress.done("the database is ready");
 
-    services::start(config, &state, &stores, machine).await?;
+    services::start(config, addresses, &state, &stores, machine).await?;
     let codes = match config.programme {
         Programme::Demo => database::demo_codes(&mut database).await?,
         Programme::Empty => Vec::new(),
     };
     if let Some(code) = codes.first() {
-        first_redirect(config.redirect_listen, code, machine).await;
+        first_redirect(addresses.redirect, code, machine).await;
     }
     Ok(codes)
 }
@@ -98,16 +99,21 @@ async fn first_redirect(redirector: SocketAddr, code: &str, machine: &Machine) {
     warn!(code, "the link does not redirect yet; see the logs of aggregator and redirector");
 }
 
-fn say_what_to_open(config: &UpConfig, machine: &Machine, codes: &[String]) {
-    let (redirect, console, admin) = (config.redirect_listen, config.console_listen, config.admin);
+fn say_what_to_open(
+    config: &UpConfig,
+    addresses: &Addresses<SocketAddr>,
+    machine: &Machine,
+    codes: &[String],
+) {
+    let Addresses { redirect, console, redirector_admin, aggregator_admin, console_admin } = addresses;
     let folder = machine.folder.root().display();
     machine.progress.done("everything is up");
     let mut lines = vec![format!("console    http://{console}/")];
     let shown = codes.iter().step_by(codes.len().div_ceil(SHOWN_LINKS).max(1));
     lines.extend(shown.map(|code| format!("a link     http://{redirect}/{code}")));
-    lines.push(format!("metrics    http://{}/metrics  redirector", admin.redirector));
-    lines.push(format!("           http://{}/metrics  aggregator", admin.aggregator));
-    lines.push(format!("           http://{}/metrics  console", admin.console));
+    lines.push(format!("metrics    http://{redirector_admin}/metrics  redirector"));
+    lines.push(format!("           http://{aggregator_admin}/metrics  aggregator"));
+    lines.push(format!("           http://{console_admin}/metrics  console"));
     lines.push(format!("files      {folder}  (logs in {folder}/logs)"));
     if let Some(servers) = &config.servers_dir {
         lines.push(format!("EVALUATION MODE: servers from {}, not for production", servers.display()));

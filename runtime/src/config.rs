@@ -101,11 +101,23 @@ impl std::error::Error for Invalid {}
 #[derive(Clone, Debug, clap::Args)]
 pub struct CommonArgs {
     /// What to log: a level, or a list such as `info,redirector=debug`
-    #[arg(long = "log", env = "LINKLEDGER_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long = "log",
+        global = true,
+        env = "LINKLEDGER_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     pub log: String,
 
     /// How log lines look
-    #[arg(long = "log-format", env = "LINKLEDGER_LOG_FORMAT", value_enum, default_value = "human")]
+    #[arg(
+        long = "log-format",
+        global = true,
+        env = "LINKLEDGER_LOG_FORMAT",
+        value_enum,
+        default_value = "human"
+    )]
     pub log_format: LogFormat,
 }
 
