@@ -1,0 +1,1 @@
+//! Sketches of unique visitors, in the bytes of Redis.
