@@ -1,1 +1,71 @@
-//! console
+//! The window: reports as a JSON API and as pages.
+//!
+//! This crate never writes: its role in Postgres may only read. It never speaks to Redis, so it shows what was
+//! counted for good and nothing that might still be lost. It listens on loopback addresses only until there are
+//! accounts, runs no script in the browser and loads nothing from anywhere else.
+
+pub mod api;
+pub mod assets;
+pub mod config;
+pub mod db;
+pub mod guard;
+pub mod pages;
+pub mod problem;
+pub mod report;
+pub mod server;
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use runtime::admin::{Admin, AdminConfig};
+use runtime::Shutdown;
+use tokio::net::TcpListener;
+use tracing::info;
+
+pub use config::{Args, Config};
+
+/// Bounds of the request histogram in seconds: a page should be well under 50 ms, and none may take 15 s.
+const DURATION_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+
+/// A console that listens.
+#[derive(Debug)]
+pub struct Console {
+    /// Where browsers and programs find it, with the real port.
+    pub address: SocketAddr,
+    /// Its admin port. It answers until this is dropped.
+    pub admin: Admin,
+}
+
+/// Runs a console until the shutdown is complete.
+pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
+    let console = start(config, &shutdown).await?;
+    info!(address = %console.address, admin = %console.admin.address, "the console listens");
+    shutdown.drained().await
+}
+
+/// Binds both ports and begins to answer. Does not wait for Postgres: until it is there, answers say so.
+pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Console> {
+    let (admin_config, drain) = (admin_config(config.admin_listen), shutdown.clone());
+    // The admin port starts a runtime of its own, which this one's threads may not do.
+    let admin = tokio::task::spawn_blocking(move || Admin::start(&admin_config, &drain))
+        .await
+        .context("starting the admin port was interrupted")??;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {} for browsers; is it in use?", config.listen))?;
+    let address = listener.local_addr().context("cannot read the address listened on")?;
+    let pool = db::pool(config.database);
+    let app = server::App { pool: pool.clone(), redirect_url: config.redirect_url.into() };
+    shutdown.spawn_critical("server", server::serve(listener, server::router(app), shutdown.clone()));
+    shutdown.spawn_critical("watch", db::watch(pool, admin.check("postgres"), shutdown.clone()));
+    Ok(Console { address, admin })
+}
+
+fn admin_config(listen: SocketAddr) -> AdminConfig {
+    AdminConfig {
+        listen,
+        service: "console",
+        version: env!("CARGO_PKG_VERSION"),
+        buckets: &[("console_request_duration_seconds", DURATION_BUCKETS)],
+    }
+}

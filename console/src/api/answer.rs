@@ -1,0 +1,153 @@
+//! The shapes of answers. Fields are added, never renamed or removed.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use common::link::Standing;
+use serde::Serialize;
+
+use crate::report::links::LinkReport;
+use crate::report::summary::Summary;
+use crate::report::visits::Union;
+use crate::report::{Bucket, Granularity, Range};
+
+/// A page of links.
+#[derive(Debug, Serialize)]
+pub struct LinkList {
+    object: &'static str,
+    url: &'static str,
+    has_more: bool,
+    #[serde(flatten)]
+    span: Span,
+    data: Vec<Link>,
+}
+
+/// The span that was used: the one asked for, widened to whole buckets.
+#[derive(Debug, Serialize)]
+struct Span {
+    from: String,
+    to: String,
+    granularity: Granularity,
+}
+
+#[derive(Debug, Serialize)]
+struct Link {
+    object: &'static str,
+    link_id: i64,
+    code: String,
+    vendor_id: i64,
+    vendor: String,
+    affiliate: String,
+    destination: String,
+    is_active: bool,
+    standing: &'static str,
+    expiry_date: Option<String>,
+    human_clicks: u64,
+    /// Null when the span cuts a day in two.
+    unique_visits: Option<u64>,
+    filtered_clicks: u64,
+    /// Only buckets with a click.
+    buckets: Vec<BucketAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+struct BucketAnswer {
+    start: String,
+    human_clicks: u64,
+    /// Absent by hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_visits: Option<u64>,
+    filtered_clicks: u64,
+}
+
+/// The whole programme.
+#[derive(Debug, Serialize)]
+pub struct SummaryAnswer {
+    object: &'static str,
+    #[serde(flatten)]
+    span: Span,
+    human_clicks: u64,
+    unique_visits: Option<u64>,
+    /// Why `unique_visits` is null, if it is: `cuts_a_day` or `too_many_sketches`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_visits_unknown: Option<&'static str>,
+    filtered_clicks: u64,
+    /// Every bucket of the span.
+    buckets: Vec<BucketAnswer>,
+}
+
+impl LinkList {
+    /// `url` is the list's own path.
+    pub fn new(url: &'static str, range: &Range, reports: Vec<LinkReport>, has_more: bool) -> Self {
+        let data = reports.into_iter().map(Link::from).collect();
+        Self { object: "list", url, has_more, span: Span::of(range), data }
+    }
+}
+
+impl SummaryAnswer {
+    /// The programme over `range`.
+    pub fn new(range: &Range, summary: &Summary) -> Self {
+        Self {
+            object: "programme_report",
+            span: Span::of(range),
+            human_clicks: summary.human,
+            unique_visits: summary.unique.people(),
+            unique_visits_unknown: match summary.unique {
+                Union::People(_) => None,
+                Union::CutsADay => Some("cuts_a_day"),
+                Union::TooMany => Some("too_many_sketches"),
+            },
+            filtered_clicks: summary.filtered,
+            buckets: summary.buckets.iter().map(BucketAnswer::from).collect(),
+        }
+    }
+}
+
+impl Span {
+    fn of(range: &Range) -> Self {
+        Self { from: rfc3339(range.from), to: rfc3339(range.to), granularity: range.granularity }
+    }
+}
+
+impl From<LinkReport> for Link {
+    fn from(report: LinkReport) -> Self {
+        let link = report.link;
+        Self {
+            object: "link_report",
+            link_id: link.link_id,
+            code: link.code,
+            vendor_id: link.vendor_id,
+            vendor: link.vendor,
+            affiliate: link.affiliate,
+            destination: link.destination,
+            is_active: link.is_active,
+            standing: standing_name(report.standing),
+            expiry_date: link.expiry_date.map(rfc3339),
+            human_clicks: report.human,
+            unique_visits: report.unique,
+            filtered_clicks: report.filtered,
+            buckets: report.buckets.iter().map(BucketAnswer::from).collect(),
+        }
+    }
+}
+
+impl From<&Bucket> for BucketAnswer {
+    fn from(bucket: &Bucket) -> Self {
+        Self {
+            start: rfc3339(bucket.start),
+            human_clicks: bucket.human,
+            unique_visits: bucket.unique,
+            filtered_clicks: bucket.filtered,
+        }
+    }
+}
+
+fn standing_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Active => "active",
+        Standing::Paused => "paused",
+        Standing::Expired => "expired",
+    }
+}
+
+fn rfc3339(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}

@@ -1,0 +1,141 @@
+//! What every request passes before it reaches a page, and every answer on its way out.
+//!
+//! Invariant: no answer leaves without the security headers, whoever made it, and no request from another site's page
+//! (a foreign name in Host) is answered with data. Work on a request ends by its own limits, never by being dropped.
+
+use std::time::Duration;
+
+use axum::body::HttpBody as _;
+use axum::extract::{MatchedPath, Request};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use metrics::{counter, histogram};
+use runtime::clock;
+
+use crate::assets;
+use crate::problem::{Failure, ForPeople, ForPrograms};
+
+/// How long a person or program waits at most. Longer than one statement may run, shorter than a browser's patience.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What pages may load: our own style sheet and icon, and nothing else. No script runs, no frame holds us.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'";
+
+/// Headers of every answer.
+const HEADERS: [(&str, &str); 7] = [
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+];
+
+/// The middleware around all routes.
+pub async fn guard(request: Request, next: Next) -> Response {
+    let started = clock::monotonic();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let audience = Audience::of(request.uri().path());
+    let mut response = match refusal(&request) {
+        Some(failure) => audience.show(failure),
+        None => contain(request, next).await.unwrap_or_else(|failure| audience.show(failure)),
+    };
+    add_headers(response.headers_mut());
+    let status = response.status().as_u16().to_string();
+    counter!("console_requests_total", "route" => route.clone(), "status" => status).increment(1);
+    histogram!("console_request_duration_seconds", "route" => route).record(started.elapsed().as_secs_f64());
+    response
+}
+
+/// Who reads the answer.
+#[derive(Clone, Copy)]
+enum Audience {
+    Programs,
+    People,
+}
+
+impl Audience {
+    fn of(path: &str) -> Self {
+        if path == "/v1" || path.starts_with("/v1/") { Self::Programs } else { Self::People }
+    }
+
+    fn show(self, failure: Failure) -> Response {
+        match self {
+            Self::Programs => ForPrograms(failure).into_response(),
+            Self::People => ForPeople(failure).into_response(),
+        }
+    }
+}
+
+/// Why this request is not even looked at, if so.
+fn refusal(request: &Request) -> Option<Failure> {
+    if let Err(failure) = check_host(request.headers()) {
+        return Some(failure);
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Some(Failure::Method);
+    }
+    (!request.body().is_end_stream()).then_some(Failure::Body)
+}
+
+/// Only a loopback name may lead here: a page of another site that points its own name at 127.0.0.1 must get nothing.
+fn check_host(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Failure::NoHost) };
+    let authority: Authority =
+        host.to_str().ok().and_then(|host| host.parse().ok()).ok_or(Failure::NoHost)?;
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = name.eq_ignore_ascii_case("localhost")
+        || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    if is_loopback && !authority.as_str().contains('@') { Ok(()) } else { Err(Failure::ForeignHost) }
+}
+
+/// Runs the rest in a task of its own: a reader who leaves, a limit that strikes and a panic all end here, and none of
+/// them cuts a wait for a database connection in two.
+async fn contain(request: Request, next: Next) -> Result<Response, Failure> {
+    let work = tokio::spawn(next.run(request));
+    match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(panic)) => Err(Failure::Fault(panic.to_string())),
+        Err(_elapsed) => Err(Failure::TooMuch),
+    }
+}
+
+fn add_headers(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let kept = headers.get(header::CACHE_CONTROL).is_some_and(|value| value == assets::FOREVER);
+    if !kept {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_are_answered() {
+        let verdict = |hosts: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(header::HOST, host.parse().expect("a header value"));
+            }
+            check_host(&headers).err().map(|failure| failure.kind().1)
+        };
+        for good in ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.0.0.1", "[::1]:8081", "127.8.0.1:1"] {
+            assert_eq!(verdict(&[good]), None, "{good}");
+        }
+        for foreign in ["shop.example.com", "localhost.example.com", "10.0.0.1:8081", "127.0.0.1.example.com", "a@localhost"] {
+            assert_eq!(verdict(&[foreign]), Some("foreign_host"), "{foreign}");
+        }
+        assert_eq!(verdict(&[]), Some("bad_host"));
+        assert_eq!(verdict(&["localhost", "localhost"]), Some("bad_host"));
+        assert_eq!(verdict(&["local host"]), Some("bad_host"));
+    }
+}

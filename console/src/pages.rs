@@ -1,0 +1,66 @@
+//! The pages: rendered here, readable without a script, a style sheet or a mouse.
+//!
+//! Invariant: nothing that somebody typed reaches a page unescaped; templates escape everything, and no filter in them
+//! turns that off.
+
+mod chart;
+mod format;
+pub mod link;
+pub mod links;
+pub mod message;
+mod parts;
+mod period;
+mod strip;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use chrono::{DateTime, Utc};
+use runtime::clock;
+
+use crate::assets;
+use crate::problem::{Failure, ForPeople};
+
+/// The front door leads to the report on links.
+pub async fn home() -> Redirect {
+    Redirect::temporary("/links")
+}
+
+/// What the frame around every page shows.
+struct Frame {
+    style: String,
+    icon: String,
+    /// The instant the page was made, `20 Nov 2026, 14:10 UTC`.
+    made_at: String,
+}
+
+impl Frame {
+    fn new(now: DateTime<Utc>) -> Self {
+        Self {
+            style: assets::style_address(),
+            icon: assets::icon_address(),
+            made_at: now.format("%-d %b %Y, %H:%M UTC").to_string(),
+        }
+    }
+}
+
+fn render(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a template cannot be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn show(page: Result<impl Template, Failure>) -> Response {
+    match page {
+        Ok(page) => render(StatusCode::OK, &page),
+        Err(failure) => ForPeople(failure).into_response(),
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    clock::system_time().into()
+}

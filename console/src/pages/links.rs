@@ -1,0 +1,216 @@
+//! `/links`: the programme's clicks, and the links they came through.
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::chart::{self, Chart};
+use super::parts::{Controls, Figures, LinkState, SeriesRow, series};
+use super::period::{Sort, View, bad};
+use super::strip::Strip;
+use super::{Frame, format, now};
+use crate::db;
+use crate::problem::Failure;
+use crate::report::links::LinkReport;
+use crate::report::select::{self, Place, Rank};
+use crate::report::{Range, books, links, summary};
+use crate::server::App;
+
+const PATH: &str = "/links";
+
+/// Links on a page: about a screen and a half.
+const PAGE: usize = 25;
+
+#[derive(Template)]
+#[template(path = "links.html")]
+struct LinksPage {
+    frame: Frame,
+    controls: Controls,
+    figures: Figures,
+    chart: Chart,
+    series: Vec<SeriesRow>,
+    /// Days of the whole programme have no unique visits of their own.
+    by_day: bool,
+    columns: Columns,
+    rows: Vec<Row>,
+    search: String,
+    hidden: Vec<(&'static str, String)>,
+    /// Without the search.
+    all_address: String,
+    /// The first page, when this is another.
+    first_address: Option<String>,
+    next_address: Option<String>,
+    /// What to open when nothing was clicked in the span.
+    try_url: Option<String>,
+    strip: Strip,
+}
+
+/// Column headings that sort: the address, and whether the list is sorted by it now.
+struct Columns {
+    code: (String, bool),
+    newest: (String, bool),
+    human: (String, bool),
+    filtered: (String, bool),
+}
+
+struct Row {
+    address: String,
+    code: String,
+    leads_to: String,
+    vendor: String,
+    affiliate: String,
+    state: LinkState,
+    spark: Option<String>,
+    human: String,
+    unique: String,
+    filtered: String,
+}
+
+/// Answers `/links`.
+pub async fn show(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
+    super::show(page(&app, query.as_deref().unwrap_or_default(), now()).await)
+}
+
+async fn page(app: &App, query: &str, now: DateTime<Utc>) -> Result<LinksPage, Failure> {
+    let view = View::parse(query)?;
+    let range = view.range(now)?;
+    let mut snapshot = db::snapshot(&app.pool).await?;
+    let listed = listed(&mut snapshot, &view, &range).await?;
+    let reports = links::of(&mut snapshot, &listed.ids, &range, now).await?;
+    let programme = summary::of(&mut snapshot, &range, now).await?;
+    let books = books::read(&mut snapshot).await?;
+    snapshot.commit().await?;
+
+    let was_clicked = programme.human + programme.filtered > 0;
+    let first = reports.first().filter(|_| !was_clicked);
+    Ok(LinksPage {
+        frame: Frame::new(now),
+        controls: Controls::new(&view, &range, PATH),
+        figures: Figures::of_programme(&programme, &range),
+        chart: Chart::new(&programme.buckets, &range, now),
+        series: series(&programme.buckets, range.granularity),
+        by_day: false,
+        columns: Columns::new(&view),
+        try_url: first.map(|report| format!("{}/{}", app.redirect_url, report.link.code)),
+        rows: reports.iter().map(|report| Row::new(report, &view, &range)).collect(),
+        hidden: View { after: None, ..view.clone() }.hidden_pairs(),
+        all_address: View { search: String::new(), after: None, ..view.clone() }.address(PATH),
+        first_address: view.after.is_some().then(|| View { after: None, ..view.clone() }.address(PATH)),
+        next_address: listed.next.map(|after| View { after: Some(after), ..view.clone() }.address(PATH)),
+        search: view.search,
+        strip: Strip::new(&books, now),
+    })
+}
+
+impl Columns {
+    fn new(view: &View) -> Self {
+        let column = |sort| (View { sort, after: None, ..view.clone() }.address(PATH), view.sort == sort);
+        Self {
+            code: column(Sort::Code),
+            newest: column(Sort::Newest),
+            human: column(Sort::Human),
+            filtered: column(Sort::Filtered),
+        }
+    }
+}
+
+impl Row {
+    fn new(report: &LinkReport, view: &View, range: &Range) -> Self {
+        let link = &report.link;
+        let kept = View { sort: Sort::Human, search: String::new(), after: None, ..view.clone() };
+        Self {
+            address: kept.address(&format!("{PATH}/{}", link.code)),
+            code: link.code.clone(),
+            leads_to: link.product.clone().unwrap_or_else(|| link.destination.clone()),
+            vendor: link.vendor.clone(),
+            affiliate: link.affiliate.clone(),
+            state: LinkState::new(report.standing),
+            spark: chart::sparkline(&report.buckets, range),
+            human: format::count(report.human),
+            unique: format::count_or_dash(report.unique),
+            filtered: format::count(report.filtered),
+        }
+    }
+}
+
+/// The links of one page and where the next page begins.
+struct Listed {
+    ids: Vec<i64>,
+    next: Option<String>,
+}
+
+async fn listed(conn: &mut PgConnection, view: &View, range: &Range) -> Result<Listed, Failure> {
+    match view.sort {
+        Sort::Human => by_clicks(conn, view, range, Rank::Human).await,
+        Sort::Filtered => by_clicks(conn, view, range, Rank::Filtered).await,
+        Sort::Code => by_code(conn, view).await,
+        Sort::Newest => {
+            let before = view.after.as_deref().map_or(Ok(i64::MAX), number)?;
+            let ids = select::newest(conn, &view.search, before, PAGE as i64 + 1).await?;
+            Ok(Listed::cut(ids, |id| id.to_string()))
+        }
+    }
+}
+
+/// Most clicks first; the links without any, newest first, come after them.
+async fn by_clicks(
+    conn: &mut PgConnection,
+    view: &View,
+    range: &Range,
+    rank: Rank,
+) -> Result<Listed, Failure> {
+    const QUIET: &str = "quiet.";
+    let wanted = PAGE as i64 + 1;
+    let cursor = view.after.as_deref();
+    let mut places = Vec::new();
+    let mut quiet_before = i64::MAX;
+    if let Some(before) = cursor.and_then(|cursor| cursor.strip_prefix(QUIET)) {
+        quiet_before = number(before)?;
+    } else {
+        let after = cursor.map_or(Ok(Place::TOP), place)?;
+        places = select::ranked(conn, range, rank, &view.search, after, wanted).await?;
+    }
+    let missing = wanted - places.len() as i64;
+    let mut listed: Vec<(i64, String)> = places
+        .iter()
+        .map(|place| (place.link_id, format!("{}.{}", place.clicks, place.link_id)))
+        .collect();
+    if missing > 0 {
+        let quiet = select::quiet(conn, range, &view.search, quiet_before, missing).await?;
+        listed.extend(quiet.into_iter().map(|id| (id, format!("{QUIET}{id}"))));
+    }
+    let next = (listed.len() > PAGE).then(|| listed[PAGE - 1].1.clone());
+    Ok(Listed { ids: listed.into_iter().take(PAGE).map(|(id, _)| id).collect(), next })
+}
+
+async fn by_code(conn: &mut PgConnection, view: &View) -> Result<Listed, Failure> {
+    let after = view.after.as_deref().unwrap_or_default();
+    let links = select::by_code(conn, &view.search, after, PAGE as i64 + 1).await?;
+    let next = (links.len() > PAGE).then(|| links[PAGE - 1].code.clone());
+    Ok(Listed { ids: links.into_iter().take(PAGE).map(|link| link.link_id).collect(), next })
+}
+
+impl Listed {
+    fn cut(mut ids: Vec<i64>, cursor: impl Fn(i64) -> String) -> Self {
+        let has_more = ids.len() > PAGE;
+        ids.truncate(PAGE);
+        let next = ids.last().filter(|_| has_more).map(|id| cursor(*id));
+        Self { ids, next }
+    }
+}
+
+/// `<clicks>.<link>`: the last place of the page before.
+fn place(cursor: &str) -> Result<Place, Failure> {
+    let (clicks, link_id) = cursor.split_once('.').ok_or_else(unknown_place)?;
+    Ok(Place { clicks: number(clicks)?, link_id: number(link_id)? })
+}
+
+fn number(text: &str) -> Result<i64, Failure> {
+    text.parse().map_err(|_| unknown_place())
+}
+
+fn unknown_place() -> Failure {
+    bad("after", "this page of the list cannot be found")
+}

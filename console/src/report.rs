@@ -1,0 +1,35 @@
+//! The numbers, read from Postgres: links, the whole programme, one link in detail, and the books.
+//!
+//! Invariant: unique visits are always the union of sketches, never a sum of estimates; what cannot be told is `None`,
+//! never 0. Every function reads inside the caller's transaction, so that the numbers of one answer are of one instant.
+
+pub mod books;
+pub mod breakdown;
+pub mod links;
+pub mod range;
+pub mod select;
+pub mod summary;
+pub mod visits;
+mod stand_in;
+
+use chrono::{DateTime, Utc};
+
+pub use self::range::{Granularity, Range};
+
+/// Clicks of one bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its first instant.
+    pub start: DateTime<Utc>,
+    /// Clicks by people.
+    pub human: u64,
+    /// Clicks by programs: bots, link previews, prefetches.
+    pub filtered: u64,
+    /// Distinct people of that day, standard error 0.81 %. `None` for an hour: sketches are daily.
+    pub unique: Option<u64>,
+}
+
+/// Counts are never negative in Postgres (a check on every column); sqlx has no unsigned type for them.
+fn count(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or_default()
+}

@@ -1,0 +1,56 @@
+//! Whether the books add up: what the journals claim to have handed over, against what was counted.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::count;
+
+/// The books of all partitions.
+#[derive(Debug, Clone, Default)]
+pub struct Books {
+    /// In order of their numbers. Empty before the first flush.
+    pub partitions: Vec<PartitionBooks>,
+}
+
+/// The books of one partition.
+#[derive(Debug, Clone)]
+pub struct PartitionBooks {
+    /// Its number.
+    pub part: i16,
+    /// Clicks counted, ever.
+    pub clicks: i64,
+    /// Clicks the journals claim to have handed over.
+    pub claimed: i64,
+    /// When counts were last added.
+    pub flushed_at: Option<DateTime<Utc>>,
+}
+
+impl Books {
+    /// Clicks counted, ever.
+    pub fn clicks(&self) -> u64 {
+        self.partitions.iter().map(|partition| count(partition.clicks)).sum()
+    }
+
+    /// Clicks the journals claim to have handed over.
+    pub fn claimed(&self) -> u64 {
+        self.partitions.iter().map(|partition| count(partition.claimed)).sum()
+    }
+
+    /// Claims that were not counted, or counts that nobody claimed, over all partitions. Must be 0.
+    ///
+    /// Absolute by partition, so that one that lost a click and one that invented one do not cancel out.
+    pub fn difference(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.claimed.abs_diff(partition.clicks)).sum()
+    }
+
+    /// When counts were last added anywhere.
+    pub fn last_flush(&self) -> Option<DateTime<Utc>> {
+        self.partitions.iter().filter_map(|partition| partition.flushed_at).max()
+    }
+}
+
+/// The books as they are now.
+pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Books> {
+    let partitions = sqlx::query_file_as!(PartitionBooks, "src/report/books.sql").fetch_all(conn).await?;
+    Ok(Books { partitions })
+}

@@ -1,0 +1,111 @@
+//! What people held and where they came from, for one link over a span.
+
+use std::collections::BTreeMap;
+
+use common::traffic::{Browser, Channel, Country, Device, Os};
+use sqlx::PgConnection;
+
+use super::{Range, count};
+
+/// Human clicks of one link, split five ways. Each split adds up to the same total.
+#[derive(Debug, Clone, Default)]
+pub struct Breakdown {
+    /// Phone, tablet, desktop, …
+    pub devices: Vec<Share>,
+    /// By browser family.
+    pub browsers: Vec<Share>,
+    /// By operating system.
+    pub systems: Vec<Share>,
+    /// By country, as two letters.
+    pub countries: Vec<Share>,
+    /// By traffic source.
+    pub channels: Vec<Share>,
+}
+
+/// One part of a split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// What people call it.
+    pub name: String,
+    /// Human clicks.
+    pub human: u64,
+}
+
+/// Splits the human clicks of a link on the days of `range`.
+pub async fn of(conn: &mut PgConnection, link_id: i64, range: &Range) -> sqlx::Result<Breakdown> {
+    let (from, to) = range.days();
+    let platforms =
+        sqlx::query_file!("src/report/platforms.sql", link_id, from, to).fetch_all(&mut *conn).await?;
+    let origins = sqlx::query_file!("src/report/origins.sql", link_id, from, to).fetch_all(conn).await?;
+    let platform = |code: fn(i16, i16, i16) -> i16| {
+        platforms.iter().map(move |row| (code(row.device, row.browser, row.os), count(row.human_clicks)))
+    };
+    Ok(Breakdown {
+        devices: split(platform(|device, _, _| device), name_of_device),
+        browsers: split(platform(|_, browser, _| browser), name_of_browser),
+        systems: split(platform(|_, _, os| os), name_of_os),
+        countries: split(origins.iter().map(|row| (row.country, count(row.human_clicks))), name_of_country),
+        channels: split(origins.iter().map(|row| (row.channel, count(row.human_clicks))), name_of_channel),
+    })
+}
+
+/// Adds up the clicks of each code; the largest part first, equal ones by name.
+fn split(rows: impl Iterator<Item = (i16, u64)>, name: fn(i16) -> String) -> Vec<Share> {
+    let mut parts = BTreeMap::<i16, u64>::new();
+    for (code, human) in rows {
+        *parts.entry(code).or_default() += human;
+    }
+    let mut shares: Vec<Share> =
+        parts.into_iter().map(|(code, human)| Share { name: name(code), human }).collect();
+    shares.sort_by(|a, b| b.human.cmp(&a.human).then_with(|| a.name.cmp(&b.name)));
+    shares
+}
+
+fn name_of_device(code: i16) -> String {
+    word(code, |code| Device::from_code(code).map(Device::name))
+}
+
+fn name_of_browser(code: i16) -> String {
+    word(code, |code| Browser::from_code(code).map(Browser::name))
+}
+
+fn name_of_os(code: i16) -> String {
+    word(code, |code| Os::from_code(code).map(Os::name))
+}
+
+fn name_of_channel(code: i16) -> String {
+    word(code, |code| Channel::from_code(code).map(Channel::name))
+}
+
+fn name_of_country(code: i16) -> String {
+    let country = u16::try_from(code).ok().and_then(Country::from_code);
+    country.map_or_else(|| unnamed(code), |country| country.to_string())
+}
+
+fn word(code: i16, name: impl Fn(u8) -> Option<&'static str>) -> String {
+    u8::try_from(code).ok().and_then(name).map_or_else(|| unnamed(code), str::to_owned)
+}
+
+/// A code of a newer aggregator: its clicks must not vanish from the split.
+fn unnamed(code: i16) -> String {
+    format!("unnamed_{code}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_add_up_and_the_largest_is_first() {
+        let shares = split([(1, 5), (2, 7), (1, 4), (99, 1)].into_iter(), name_of_device);
+        let seen: Vec<(&str, u64)> = shares.iter().map(|share| (share.name.as_str(), share.human)).collect();
+        assert_eq!(seen, [("desktop", 9), ("mobile", 7), ("unnamed_99", 1)]);
+    }
+
+    #[test]
+    fn countries_are_two_letters() {
+        let swedish = Country::parse("SE").expect("two letters").code();
+        assert_eq!(name_of_country(swedish as i16), "SE");
+        assert_eq!(name_of_country(-1), "unnamed_-1");
+    }
+}

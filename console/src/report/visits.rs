@@ -1,0 +1,113 @@
+//! Unique visits: unions of daily sketches, read as a stream and dropped one by one.
+//!
+//! Never more than one stored sketch is held beside the unions themselves, whatever the span.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use super::stand_in::Sketch;
+use futures_util::TryStreamExt as _;
+use sqlx::PgConnection;
+use tracing::warn;
+
+use super::{Range, count};
+
+/// Sketches united for one number of the whole programme. A dense one has 12 KiB, so this is at most 600 MB read
+/// from Postgres, a second or two; a programme with more must look at a shorter span.
+pub const MAX_PROGRAMME_SKETCHES: i64 = 50_000;
+
+/// Visits of one link: each day's estimate, and the union of all.
+#[derive(Debug, Default)]
+pub struct Visits {
+    days: HashMap<NaiveDate, u64>,
+    union: Option<Sketch>,
+}
+
+impl Visits {
+    /// Distinct people on one day.
+    pub fn on(&self, day: NaiveDate) -> u64 {
+        self.days.get(&day).copied().unwrap_or_default()
+    }
+
+    /// Distinct people over all days.
+    pub fn union(&self) -> u64 {
+        self.union.as_ref().map_or(0, Sketch::estimate)
+    }
+}
+
+/// Visits of each of these links on the days of `range`.
+pub async fn of_links(
+    conn: &mut PgConnection,
+    ids: &[i64],
+    range: &Range,
+) -> sqlx::Result<HashMap<i64, Visits>> {
+    let (from, to) = range.days();
+    let mut rows = sqlx::query!(
+        "select link_id, day, sketch, estimate from visit_daily where link_id = any($1) and day >= $2 and day < $3",
+        ids,
+        from,
+        to
+    )
+    .fetch(conn);
+    let mut visits = HashMap::<i64, Visits>::new();
+    while let Some(row) = rows.try_next().await? {
+        let of_link = visits.entry(row.link_id).or_default();
+        of_link.days.insert(row.day, count(row.estimate));
+        unite(&mut of_link.union, &row.sketch);
+    }
+    Ok(visits)
+}
+
+/// Distinct people of the whole programme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Union {
+    /// So many, standard error 0.81 %.
+    People(u64),
+    /// The span cuts a day in two, and sketches are daily.
+    CutsADay,
+    /// More than [`MAX_PROGRAMME_SKETCHES`] would have to be read.
+    TooMany,
+}
+
+impl Union {
+    /// The number, if there is one.
+    pub fn people(self) -> Option<u64> {
+        match self {
+            Self::People(people) => Some(people),
+            Self::CutsADay | Self::TooMany => None,
+        }
+    }
+}
+
+/// The union over all links on the days of `range`.
+pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Union> {
+    let (from, to) = range.days();
+    let mut rows = sqlx::query!(
+        "select sketch from visit_daily where day >= $1 and day < $2 limit $3",
+        from,
+        to,
+        MAX_PROGRAMME_SKETCHES + 1
+    )
+    .fetch(conn);
+    let (mut union, mut seen) = (None, 0);
+    while let Some(row) = rows.try_next().await? {
+        seen += 1;
+        if seen > MAX_PROGRAMME_SKETCHES {
+            return Ok(Union::TooMany);
+        }
+        unite(&mut union, &row.sketch);
+    }
+    Ok(Union::People(union.as_ref().map_or(0, Sketch::estimate)))
+}
+
+/// Adds a stored sketch to a union. One that cannot be read is left out and named in the log: the other days still say
+/// something, and flush, which wrote it, is where it must be mended.
+fn unite(union: &mut Option<Sketch>, stored: &[u8]) {
+    match Sketch::decode(stored) {
+        Ok(sketch) => match union {
+            Some(union) => union.union(&sketch),
+            None => *union = Some(sketch),
+        },
+        Err(error) => warn!(%error, "a stored sketch cannot be read"),
+    }
+}

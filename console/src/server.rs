@@ -1,0 +1,98 @@
+//! Connections: accepted, bounded, timed, and finished on a soft stop.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use runtime::Shutdown;
+use sqlx::PgPool;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_http::compression::CompressionLayer;
+use tracing::{debug, warn};
+
+use crate::problem::{Failure, ForPeople};
+use crate::{api, assets, guard, pages};
+
+/// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
+const MAX_CONNECTIONS: usize = 256;
+
+/// How long a client may take to send its request's head, and how long a kept connection may be silent.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of a request's head. Addresses of reports are short.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// A pause after a failed accept (out of file descriptors), so that the loop does not burn a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What handlers work with.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Where the numbers are.
+    pub pool: PgPool,
+    /// Where links are opened, without the final slash: `http://127.0.0.1:8080`.
+    pub redirect_url: Arc<str>,
+}
+
+/// Every route, inside the guard.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(pages::home))
+        .route("/links", get(pages::links::show))
+        .route("/links/{code}", get(pages::link::show))
+        .route(api::LINKS_PATH, get(api::links))
+        .route("/v1/reports/summary", get(api::summary))
+        .merge(assets::routes())
+        .fallback(|| async { ForPeople(Failure::NoSuchPage) })
+        .layer(CompressionLayer::new())
+        .layer(from_fn(guard::guard))
+        .with_state(app)
+}
+
+/// Accepts until the soft stop, then lets every connection finish its request.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> anyhow::Result<()> {
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let permit = connections.clone().acquire_owned().await.context("the semaphore is never closed")?;
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.stopping() => return Ok(()),
+        };
+        match accepted {
+            Ok((stream, _peer)) => {
+                let served = connection(stream, router.clone(), shutdown.clone(), permit);
+                shutdown.tasks.spawn(served);
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept a connection");
+                shutdown.sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown, _permit: OwnedSemaphorePermit) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = shutdown.stopping() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "a connection ended early");
+    }
+}
