@@ -118,8 +118,8 @@ fn say_what_to_open(
     if let Some(servers) = &config.servers_dir {
         lines.push(format!("EVALUATION MODE: servers from {}, not for production", servers.display()));
     }
-    lines.push(format!("\n  Stop with Ctrl-C, or from elsewhere: onebox down --data-dir {folder}"));
     println!("\n  {}\n", lines.join("\n  "));
+    println!("  Stop with Ctrl-C, or from elsewhere: onebox down --data-dir {folder}\n");
     machine.progress.rest();
 }
 

@@ -171,7 +171,8 @@ fn reachable_home(wanted: &Path, account: Account) -> anyhow::Result<PathBuf> {
     if account.can_enter(parent) {
         return owned_folder(&parent.canonicalize()?.join(wanted.file_name().unwrap_or_default()), account);
     }
-    let name = format!("{:016x}", name_hash(&parent.canonicalize()?));
+    // A new name each time: the link says which, and a folder whose link was deleted is never taken for a new one.
+    let name = super::random_hex(8)?;
     for place in [PathBuf::from(REACHABLE), std::env::temp_dir().join("linkledger")] {
         if std::fs::create_dir_all(&place).is_ok() && account.can_enter(&place) {
             let home = owned_folder(&place.join(&name), account)?;
@@ -191,12 +192,4 @@ fn owned_folder(folder: &Path, account: Account) -> anyhow::Result<PathBuf> {
     account.own(folder)?;
     ensure!(account.can_enter(folder), "the account postgres runs as cannot enter {}", folder.display());
     Ok(folder.to_path_buf())
-}
-
-/// FNV-1a: a short name for a path that stays the same over builds and machines.
-fn name_hash(path: &Path) -> u64 {
-    path.as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
