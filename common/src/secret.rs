@@ -80,7 +80,9 @@ impl Master {
             return Err(BadSecret::Length(bytes.len()));
         }
         let mut seen = [false; 256];
-        bytes.iter().for_each(|b| seen[usize::from(*b)] = true);
+        for byte in bytes {
+            seen[usize::from(*byte)] = true;
+        }
         if seen.iter().filter(|s| **s).count() < Self::MIN_DISTINCT {
             return Err(BadSecret::Guessable);
         }

@@ -103,7 +103,7 @@ vocabulary! {
         Yandex = 8 "yandex",
         /// Vivaldi.
         Vivaldi = 9 "vivaldi",
-        /// DuckDuckGo.
+        /// The browser of `DuckDuckGo`.
         DuckDuckGo = 10 "duckduckgo",
         /// UC Browser.
         Uc = 11 "uc",
@@ -117,19 +117,19 @@ vocabulary! {
         FacebookApp = 16 "facebook_app",
         /// Inside the Instagram or Threads app.
         InstagramApp = 17 "instagram_app",
-        /// Inside the TikTok app.
+        /// Inside the `TikTok` app.
         TiktokApp = 18 "tiktok_app",
         /// Inside the Snapchat app.
         SnapchatApp = 19 "snapchat_app",
         /// Inside the Pinterest app.
         PinterestApp = 20 "pinterest_app",
-        /// Inside the LinkedIn app.
+        /// Inside the `LinkedIn` app.
         LinkedinApp = 21 "linkedin_app",
         /// Inside the X app.
         XApp = 22 "x_app",
         /// Inside the LINE app.
         LineApp = 23 "line_app",
-        /// Inside the WeChat app.
+        /// Inside the `WeChat` app.
         WechatApp = 24 "wechat_app",
         /// Inside the Google app.
         GoogleApp = 25 "google_app",
@@ -156,7 +156,7 @@ vocabulary! {
         Android = 4 "android",
         /// Linux on a desk.
         Linux = 5 "linux",
-        /// ChromeOS.
+        /// The system of Chromebooks.
         ChromeOs = 6 "chrome_os",
         /// Samsung's system of televisions and watches.
         Tizen = 7 "tizen",

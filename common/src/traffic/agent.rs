@@ -17,7 +17,7 @@ const SELF_NAMED: &str =
     r"(?i:(?:^u?|[^u]|[^c]u)bot|crawl|spider|scrap[ey]|curl|wget|python-requests|headless)";
 
 /// Longer agents are read up to here: browsers stay far below, and time must not grow with what a stranger sends.
-const READ_BYTES: usize = 1024;
+const READ_BYTES: usize = 512;
 
 /// What a user agent says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

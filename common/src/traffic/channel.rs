@@ -173,10 +173,8 @@ fn of_service(service: &[u8], brand: &[u8]) -> Option<Channel> {
     Some(match (service, brand) {
         (b"gemini" | b"bard", b"google") | (b"copilot", b"microsoft") => Channel::Assistant,
         (b"chat" | b"meet", b"google") | (b"teams", b"microsoft") => Channel::Messaging,
-        (b"e", b"mail") | (b"outlook", _) => Channel::Email,
-        (b"go", b"mail") => Channel::Search,
-        (b"mail" | b"webmail" | b"email" | b"inbox", _) => Channel::Email,
-        (b"search", _) => Channel::Search,
+        (b"go", b"mail") | (b"search", _) => Channel::Search,
+        (b"e", b"mail") | (b"mail" | b"webmail" | b"email" | b"outlook" | b"inbox", _) => Channel::Email,
         _ => return None,
     })
 }
