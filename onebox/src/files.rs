@@ -1,8 +1,8 @@
 //! Small promises about files: private ones are private from their first byte, and a reader never sees half a file.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -33,8 +33,18 @@ pub(crate) fn private_folder(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Makes a folder that others can pass through but not list: Postgres, under its own account, has its folder inside.
+/// One that is there is made passable too.
 pub(crate) fn passable_folder(path: &Path) -> anyhow::Result<()> {
-    make_folder(path, PASSABLE_FOLDER)
+    make_folder(path, PASSABLE_FOLDER)?;
+    let mode = fs::metadata(path)
+        .with_context(|| format!("cannot look at {}", path.display()))?
+        .permissions()
+        .mode();
+    if mode & PASSABLE_FOLDER == PASSABLE_FOLDER {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(mode | PASSABLE_FOLDER))
+        .with_context(|| format!("cannot make {} passable", path.display()))
 }
 
 fn make_folder(path: &Path, mode: u32) -> anyhow::Result<()> {
@@ -67,8 +77,6 @@ pub(crate) fn link(target: &Path, at: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]

@@ -29,7 +29,11 @@ impl DataFolder {
 
     /// Makes the folder if needed and takes it for this process.
     pub fn take(&self) -> anyhow::Result<InUse> {
-        files::passable_folder(&self.root)?;
+        if rustix::process::geteuid().is_root() {
+            files::passable_folder(&self.root)?;
+        } else {
+            files::private_folder(&self.root)?;
+        }
         files::private_folder(&self.logs())?;
         match self.try_lock()? {
             Some(lock) => Ok(lock),

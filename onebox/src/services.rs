@@ -1,6 +1,6 @@
 //! The three services as child processes: their binaries lie beside ours, their settings are in the environment.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -63,6 +63,7 @@ pub(crate) async fn start(
     let mut console = Service::new("console", Some(addresses.console), addresses.console_admin)?;
     console.set("CONSOLE_LISTEN", &addresses.console.to_string());
     console.set("CONSOLE_ADMIN_LISTEN", &addresses.console_admin.to_string());
+    console.set("CONSOLE_REDIRECT_URL", &format!("http://{}", openable(addresses.redirect)));
     console.set("DATABASE_URL", &stores.console_database);
 
     for service in [aggregator, redirector, console] {
@@ -71,6 +72,15 @@ pub(crate) async fn start(
     machine.until_serving("aggregator", addresses.aggregator_admin).await?;
     machine.until_serving("redirector", addresses.redirector_admin).await?;
     machine.until_serving("console", addresses.console_admin).await
+}
+
+/// An address to open in a browser: "every interface" is none, so this machine stands for it.
+pub(crate) fn openable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if !ip.is_unspecified() => address,
+        IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+        IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
+    }
 }
 
 /// One service, ready to be started again and again.

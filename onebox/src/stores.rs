@@ -1,8 +1,9 @@
 //! The two stores: private ones that are started and supervised, or the ones named in the settings.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use rustix::process::Signal;
 
 use crate::args::UpConfig;
@@ -32,14 +33,14 @@ pub(crate) struct Stores {
 
 /// Starts what was not named in the settings, and waits until both stores answer.
 pub(crate) async fn start(config: &UpConfig, state: &State, machine: &mut Machine) -> anyhow::Result<Stores> {
-    let programs = Programs::search(config.servers_dir.as_deref());
-    let redis = match &config.redis_url {
-        None => Some(keep_redis(&programs, state, machine)?),
-        Some(_) => None,
+    let (redis_program, postgres_program) = find_programs(config, machine)?;
+    let redis = match redis_program {
+        Some(program) => Some(keep_redis(program, state, machine)?),
+        None => None,
     };
-    let postgres = match &config.database_url {
-        None => Some(keep_postgres(&programs, state, machine).await?),
-        Some(_) => None,
+    let postgres = match postgres_program {
+        Some(program) => Some(keep_postgres(program, state, machine).await?),
+        None => None,
     };
     if let Some(layout) = &redis {
         let probe = layout.clone();
@@ -53,6 +54,21 @@ pub(crate) async fn start(config: &UpConfig, state: &State, machine: &mut Machin
         database::create_database(&mut maintenance, DATABASE).await?;
     }
     Ok(addresses(config, state, redis.as_ref(), postgres.as_ref()))
+}
+
+/// Finds the programs of both stores before either is started, so that all that is missing is named at once.
+fn find_programs(config: &UpConfig, machine: &Machine) -> anyhow::Result<(Option<PathBuf>, Option<PathBuf>)> {
+    let programs = Programs::search(config.servers_dir.as_deref());
+    let redis = config.redis_url.is_none().then(|| programs.redis()).transpose();
+    let major = postgres::major_of(&machine.folder.postgres());
+    let postgres = config.database_url.is_none().then(|| programs.postgres(major)).transpose();
+    match (redis, postgres) {
+        (Ok(redis), Ok(postgres)) => {
+            Ok((redis.map(|found| found.program), postgres.map(|found| found.program)))
+        }
+        (Err(redis), Err(postgres)) => bail!("{redis}; and {postgres}"),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
 }
 
 fn addresses(
@@ -82,9 +98,9 @@ fn addresses(
     }
 }
 
-fn keep_redis(programs: &Programs, state: &State, machine: &mut Machine) -> anyhow::Result<redis::Layout> {
+fn keep_redis(program: PathBuf, state: &State, machine: &mut Machine) -> anyhow::Result<redis::Layout> {
     let layout = redis::Layout {
-        program: programs.redis()?.program,
+        program,
         folder: machine.folder.redis(),
         port: state.redis_port,
         passwords: state.redis.clone(),
@@ -104,12 +120,11 @@ fn keep_redis(programs: &Programs, state: &State, machine: &mut Machine) -> anyh
 }
 
 async fn keep_postgres(
-    programs: &Programs,
+    program: PathBuf,
     state: &State,
     machine: &mut Machine,
 ) -> anyhow::Result<postgres::Layout> {
     let wanted = machine.folder.postgres();
-    let program = programs.postgres(postgres::major_of(&wanted))?.program;
     let layout = postgres::Layout::new(program, &wanted, state.postgres_port, Durability::Kept)?;
     let (making, password) = (layout.clone(), state.postgres.owner.clone());
     tokio::task::spawn_blocking(move || making.prepare(&password))

@@ -81,7 +81,7 @@ async fn build_up(
         Programme::Empty => Vec::new(),
     };
     if let Some(code) = codes.first() {
-        first_redirect(addresses.redirect, code, machine).await;
+        first_redirect(services::openable(addresses.redirect), code, machine).await;
     }
     Ok(codes)
 }
@@ -106,6 +106,7 @@ fn say_what_to_open(
     codes: &[String],
 ) {
     let Addresses { redirect, console, redirector_admin, aggregator_admin, console_admin } = addresses;
+    let (redirect, console) = (services::openable(*redirect), services::openable(*console));
     let folder = machine.folder.root().display();
     machine.progress.done("everything is up");
     let mut lines = vec![format!("console    http://{console}/")];

@@ -1,6 +1,9 @@
 //! The private servers, for real: they start, survive a kill with their data, keep users apart, and leave nothing.
 
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use onebox::identity::Identity;
 use onebox::servers::{Postgres, Redis, shared_postgres};
@@ -105,6 +108,30 @@ async fn a_shared_postgres_lives_as_long_as_its_last_user() {
     let again = shared_postgres(folder.path()).await.expect("started again");
     assert!(sqlx::PgConnection::connect(&two).await.is_err(), "databases of an earlier run are dropped");
     drop(again);
+}
+
+/// As root these tests drop to another account for Postgres; nobody else can, so the same tests run as nobody too.
+#[test]
+fn an_unprivileged_user_gets_the_same_servers() {
+    const NOBODY: u32 = 65534;
+    if !rustix::process::geteuid().is_root() {
+        return; // the other tests have just shown it
+    }
+    let folder = tempfile::tempdir().expect("a temp folder");
+    let program = folder.path().join("servers");
+    std::fs::copy(std::env::current_exe().expect("this test"), &program).expect("copied");
+    chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("we are root");
+    let output = Command::new(program)
+        .args(["--exact", "redis_keeps_what_it_acknowledged_over_a_kill"])
+        .arg("postgres_keeps_what_it_committed_over_a_kill")
+        .env("TMPDIR", folder.path())
+        .current_dir("/")
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("2 passed"), "{said}");
 }
 
 fn running_server(folder: &Path) -> Identity {
