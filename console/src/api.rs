@@ -22,10 +22,7 @@ use crate::server::App;
 pub const LINKS_PATH: &str = "/v1/reports/links";
 
 /// One page of links with their clicks.
-pub async fn links(
-    State(app): State<App>,
-    RawQuery(query): RawQuery,
-) -> Result<Json<LinkList>, ForPrograms> {
+pub async fn links(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Json<LinkList>, ForPrograms> {
     let now = now();
     let params = LinksParams::parse(query.as_deref().unwrap_or_default(), now).map_err(refused)?;
     let (reports, has_more) = read_links(&app, &params, now).await.map_err(ForPrograms)?;

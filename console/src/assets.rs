@@ -28,11 +28,11 @@ pub fn icon_address() -> String {
 /// The routes of both.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
-        .route(&style_address(), get(|| forever("text/css; charset=utf-8", STYLE)))
-        .route(&icon_address(), get(|| forever("image/svg+xml", ICON)))
+        .route(&style_address(), get(async || forever("text/css; charset=utf-8", STYLE)))
+        .route(&icon_address(), get(async || forever("image/svg+xml", ICON)))
 }
 
-async fn forever(kind: &'static str, text: &'static str) -> impl IntoResponse {
+fn forever(kind: &'static str, text: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, FOREVER)], text)
 }
 

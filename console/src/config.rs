@@ -95,7 +95,9 @@ fn base_url(text: &str) -> Result<String, String> {
     if is_plain {
         Ok(url.as_str().trim_end_matches('/').to_owned())
     } else {
-        Err(format!("cannot use {text:?}: write it as https://go.example.com, without user, query or fragment"))
+        Err(format!(
+            "cannot use {text:?}: write it as https://go.example.com, without user, query or fragment"
+        ))
     }
 }
 
@@ -111,11 +113,19 @@ mod tests {
     #[test]
     fn every_bad_setting_is_reported_at_once() {
         let bad = [
-            "--listen", "0.0.0.0:8081", "--admin-listen", "nine", "--redirect-url", "ftp://u@go.example.com/?a",
-            "--log", "=loud=",
+            "--listen",
+            "0.0.0.0:8081",
+            "--admin-listen",
+            "nine",
+            "--redirect-url",
+            "ftp://u@go.example.com/?a",
+            "--log",
+            "=loud=",
         ];
         let complaints = parse(&bad).expect_err("four bad settings").complaints.join("\n");
-        for named in ["--listen", "no accounts yet", "--admin-listen", "--redirect-url", "--log", "CONSOLE_LISTEN"] {
+        for named in
+            ["--listen", "no accounts yet", "--admin-listen", "--redirect-url", "--log", "CONSOLE_LISTEN"]
+        {
             assert!(complaints.contains(named), "{named} is not in {complaints}");
         }
     }
@@ -125,7 +135,10 @@ mod tests {
         let args = ["console", "--database-url", "postgres://reader:hid den@[broken/linkledger"];
         let complaints =
             Args::try_parse_from(args).expect("flags").validate().expect_err("a bad address").complaints;
-        assert!(complaints[0].contains("DATABASE_URL") && !complaints[0].contains("hid den"), "{complaints:?}");
+        assert!(
+            complaints[0].contains("DATABASE_URL") && !complaints[0].contains("hid den"),
+            "{complaints:?}"
+        );
     }
 
     #[test]

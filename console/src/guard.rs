@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use metrics::{counter, histogram};
@@ -49,6 +49,11 @@ pub async fn guard(request: Request, next: Next) -> Response {
     counter!("console_requests_total", "route" => route.clone(), "status" => status).increment(1);
     histogram!("console_request_duration_seconds", "route" => route).record(started.elapsed().as_secs_f64());
     response
+}
+
+/// The answer where no route leads.
+pub async fn nowhere(uri: Uri) -> Response {
+    Audience::of(uri.path()).show(Failure::NoSuchPage)
 }
 
 /// Who reads the answer.
@@ -128,10 +133,18 @@ mod tests {
             }
             check_host(&headers).err().map(|failure| failure.kind().1)
         };
-        for good in ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.0.0.1", "[::1]:8081", "127.8.0.1:1"] {
+        for good in
+            ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.0.0.1", "[::1]:8081", "127.8.0.1:1"]
+        {
             assert_eq!(verdict(&[good]), None, "{good}");
         }
-        for foreign in ["shop.example.com", "localhost.example.com", "10.0.0.1:8081", "127.0.0.1.example.com", "a@localhost"] {
+        for foreign in [
+            "shop.example.com",
+            "localhost.example.com",
+            "10.0.0.1:8081",
+            "127.0.0.1.example.com",
+            "a@localhost",
+        ] {
             assert_eq!(verdict(&[foreign]), Some("foreign_host"), "{foreign}");
         }
         assert_eq!(verdict(&[]), Some("bad_host"));

@@ -17,15 +17,16 @@ pub mod server;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use runtime::admin::{Admin, AdminConfig};
 use runtime::Shutdown;
+use runtime::admin::{Admin, AdminConfig};
 use tokio::net::TcpListener;
 use tracing::info;
 
 pub use config::{Args, Config};
 
 /// Bounds of the request histogram in seconds: a page should be well under 50 ms, and none may take 15 s.
-const DURATION_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+const DURATION_BUCKETS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
 
 /// A console that listens.
 #[derive(Debug)]

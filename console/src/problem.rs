@@ -34,7 +34,9 @@ pub enum Failure {
     #[error("a request must have exactly one Host header")]
     NoHost,
     /// A Host that is not this machine: a page of another site may be behind it.
-    #[error("this console answers only to localhost and loopback addresses, not to the name in the Host header")]
+    #[error(
+        "this console answers only to localhost and loopback addresses, not to the name in the Host header"
+    )]
     ForeignHost,
     /// The report would take too long.
     #[error("the report took too long; ask for a shorter span, or by day")]
@@ -70,9 +72,11 @@ impl Failure {
     /// The status, the code for programs, and the title for people.
     pub fn kind(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::Parameters(bad) => {
-                (StatusCode::BAD_REQUEST, bad.first().map_or("bad_parameter", |bad| bad.code), "Cannot read the request")
-            }
+            Self::Parameters(bad) => (
+                StatusCode::BAD_REQUEST,
+                bad.first().map_or("bad_parameter", |bad| bad.code),
+                "Cannot read the request",
+            ),
             Self::NoSuchLink(_) => (StatusCode::NOT_FOUND, "no_such_link", "No such link"),
             Self::NoSuchPage => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
@@ -116,9 +120,9 @@ impl Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        // PostgreSQL's code for a statement ended by statement_timeout.
+        // Postgres's code for a statement ended by statement_timeout.
         const QUERY_CANCELED: &str = "57014";
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         match (&error, code.as_deref()) {
             (_, Some(QUERY_CANCELED)) => Self::TooMuch,
             (_, Some(code)) if is_about_the_server(code) => Self::DatabaseAway(error),
@@ -130,7 +134,7 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
-/// Whether a code of PostgreSQL speaks of the server or its set-up rather than of our statement: connections (08),
+/// Whether a code of Postgres speaks of the server or its set-up rather than of our statement: connections (08),
 /// signing in (28, 3D), resources (53), shutdown (57P), and a schema or role that is not there yet.
 fn is_about_the_server(code: &str) -> bool {
     ["08", "28", "3D", "53", "57P"].iter().any(|class| code.starts_with(class))

@@ -10,7 +10,6 @@ pub mod range;
 pub mod select;
 pub mod summary;
 pub mod visits;
-mod stand_in;
 
 use chrono::{DateTime, Utc};
 

@@ -1,5 +1,6 @@
 //! Connections: accepted, bounded, timed, and finished on a soft stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,13 +12,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use runtime::Shutdown;
 use sqlx::PgPool;
-use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::compression::CompressionLayer;
 use tracing::{debug, warn};
 
-use crate::problem::{Failure, ForPeople};
 use crate::{api, assets, guard, pages};
 
 /// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
@@ -50,7 +49,7 @@ pub fn router(app: App) -> Router {
         .route(api::LINKS_PATH, get(api::links))
         .route("/v1/reports/summary", get(api::summary))
         .merge(assets::routes())
-        .fallback(|| async { ForPeople(Failure::NoSuchPage) })
+        .fallback(guard::nowhere)
         .layer(CompressionLayer::new())
         .layer(from_fn(guard::guard))
         .with_state(app)

@@ -17,7 +17,7 @@ pub struct LinkList {
     has_more: bool,
     #[serde(flatten)]
     span: Span,
-    data: Vec<Link>,
+    data: Vec<LinkAnswer>,
 }
 
 /// The span that was used: the one asked for, widened to whole buckets.
@@ -29,7 +29,7 @@ struct Span {
 }
 
 #[derive(Debug, Serialize)]
-struct Link {
+struct LinkAnswer {
     object: &'static str,
     link_id: i64,
     code: String,
@@ -77,7 +77,7 @@ pub struct SummaryAnswer {
 impl LinkList {
     /// `url` is the list's own path.
     pub fn new(url: &'static str, range: &Range, reports: Vec<LinkReport>, has_more: bool) -> Self {
-        let data = reports.into_iter().map(Link::from).collect();
+        let data = reports.into_iter().map(LinkAnswer::from).collect();
         Self { object: "list", url, has_more, span: Span::of(range), data }
     }
 }
@@ -107,7 +107,7 @@ impl Span {
     }
 }
 
-impl From<LinkReport> for Link {
+impl From<LinkReport> for LinkAnswer {
     fn from(report: LinkReport) -> Self {
         let link = report.link;
         Self {

@@ -123,7 +123,11 @@ impl Given {
             Some(text) => {
                 let granularity = Granularity::from_name(&text);
                 if granularity.is_none() {
-                    self.refuse("granularity", "invalid_granularity", "`granularity` must be `hour` or `day`");
+                    self.refuse(
+                        "granularity",
+                        "invalid_granularity",
+                        "`granularity` must be `hour` or `day`",
+                    );
                 }
                 granularity
             }
@@ -161,7 +165,11 @@ impl Given {
     /// Complains about pairs that nobody took, then hands over all complaints.
     fn finish(mut self, known: &str) -> Result<(), Vec<BadParameter>> {
         for (name, _) in std::mem::take(&mut self.pairs) {
-            self.refuse(&name, "unknown_parameter", format!("`{name}` is not a parameter here; known are {known}"));
+            self.refuse(
+                &name,
+                "unknown_parameter",
+                format!("`{name}` is not a parameter here; known are {known}"),
+            );
         }
         if self.bad.is_empty() { Ok(()) } else { Err(self.bad) }
     }
@@ -208,7 +216,8 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_named() {
-        let bad = parse("from=yesterday&limit=0&granularity=week&link=a/b&colour=red&limit=7").expect_err("bad");
+        let bad =
+            parse("from=yesterday&limit=0&granularity=week&link=a/b&colour=red&limit=7").expect_err("bad");
         let seen: Vec<(&str, &str)> = bad.iter().map(|bad| (bad.field.as_str(), bad.code)).collect();
         let expect = [
             ("limit", "repeated_parameter"),

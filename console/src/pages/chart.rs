@@ -18,6 +18,10 @@ const BASE: f64 = 196.0;
 const MAX_LABELS: usize = 8;
 /// The part of a bucket's width that its bar takes.
 const BAR_SHARE: f64 = 0.74;
+/// Up to so many bars stand apart, slim, with their number on top.
+const MAX_NUMBERED: usize = 10;
+/// What a numbered bar takes of its bucket's width.
+const NUMBERED_SHARE: f64 = 0.44;
 
 /// Bars over time, people below and programs on top.
 #[derive(Debug, Default)]
@@ -41,10 +45,19 @@ pub(super) struct Bar {
     pub(super) human_height: String,
     pub(super) filtered_y: String,
     pub(super) filtered_height: String,
+    /// The number on top of the bar and its base line; `None` where it would not fit.
+    pub(super) number: Option<Number>,
     /// What the bar says in words.
     pub(super) words: String,
     /// Whether its time is not over.
     pub(super) is_running: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Number {
+    pub(super) x: String,
+    pub(super) y: String,
+    pub(super) text: String,
 }
 
 #[derive(Debug)]
@@ -66,8 +79,15 @@ impl Chart {
     /// `buckets` are all buckets of `range`, in order.
     pub(super) fn new(buckets: &[Bucket], range: &Range, now: DateTime<Utc>) -> Self {
         let highest = buckets.iter().map(|bucket| bucket.human + bucket.filtered).max().unwrap_or_default();
-        let scale = Scale { top: nice_ceiling(highest), slot: 100.0 / buckets.len().max(1) as f64 };
-        let bars = buckets.iter().enumerate().map(|(at, bucket)| scale.bar(at, bucket, range.granularity, now));
+        let is_numbered = buckets.len() <= MAX_NUMBERED;
+        let scale = Scale {
+            // Numbers on top need some air above the highest bar.
+            top: nice_ceiling(if is_numbered { highest + highest / 12 } else { highest }),
+            slot: 100.0 / buckets.len().max(1) as f64,
+            share: if is_numbered { NUMBERED_SHARE } else { BAR_SHARE },
+        };
+        let bars =
+            buckets.iter().enumerate().map(|(at, bucket)| scale.bar(at, bucket, range.granularity, now));
         let grid = [scale.top, scale.top / 2, 0].into_iter();
         Self {
             bars: bars.collect(),
@@ -82,6 +102,8 @@ struct Scale {
     top: u64,
     /// The width of a bucket, percent.
     slot: f64,
+    /// The part of it that a bar takes.
+    share: f64,
 }
 
 impl Scale {
@@ -102,14 +124,19 @@ impl Scale {
             format::count(bucket.filtered)
         );
         Bar {
-            x: format!("{:.3}%", slot_x + self.slot * (1.0 - BAR_SHARE) / 2.0),
-            width: format!("{:.3}%", self.slot * BAR_SHARE),
+            x: format!("{:.3}%", slot_x + self.slot * (1.0 - self.share) / 2.0),
+            width: format!("{:.3}%", self.slot * self.share),
             slot_x: format!("{slot_x:.3}%"),
             slot_width: format!("{:.3}%", self.slot),
             human_y: format!("{:.1}", BASE - human),
             human_height: format!("{human:.1}"),
             filtered_y: format!("{:.1}", BASE - human - filtered),
             filtered_height: format!("{filtered:.1}"),
+            number: (self.share == NUMBERED_SHARE && bucket.human > 0).then(|| Number {
+                x: format!("{:.3}%", slot_x + self.slot / 2.0),
+                y: format!("{:.1}", BASE - human - filtered - 6.0),
+                text: format::count(bucket.human),
+            }),
             words,
             is_running,
         }
@@ -163,7 +190,8 @@ pub(super) fn sparkline(buckets: &[Bucket], range: &Range) -> Option<String> {
     let mut counted = buckets.iter().peekable();
     for (at, start) in starts.iter().enumerate() {
         let Some(bucket) = counted.next_if(|bucket| bucket.start == *start) else { continue };
-        let height = (bucket.human as f64 / highest as f64 * 24.0).max(if bucket.human > 0 { 1.0 } else { 0.0 });
+        let height =
+            (bucket.human as f64 / highest as f64 * 24.0).max(if bucket.human > 0 { 1.0 } else { 0.0 });
         let (left, right) = (at as f64 * slot + gap / 2.0, (at + 1) as f64 * slot - gap / 2.0);
         let _infallible = write!(path, "M{left:.2} 24V{:.2}H{right:.2}V24Z", 24.0 - height);
     }
@@ -176,7 +204,9 @@ mod tests {
 
     #[test]
     fn ceilings_read_well() {
-        for (n, ceiling) in [(0, 2), (1, 2), (3, 4), (8, 8), (9, 10), (11, 12), (81, 100), (1_234, 1_600), (50_001, 60_000)] {
+        for (n, ceiling) in
+            [(0, 2), (1, 2), (3, 4), (8, 8), (9, 10), (11, 12), (81, 100), (1_234, 1_600), (50_001, 60_000)]
+        {
             assert_eq!(nice_ceiling(n), ceiling, "{n}");
         }
         assert!(nice_ceiling(u64::MAX / 2) >= u64::MAX / 2);
@@ -191,6 +221,7 @@ mod tests {
         let chart = Chart::new(&buckets, &range, now);
         let last = &chart.bars[1];
         assert_eq!((last.filtered_y.as_str(), last.human_y.as_str()), ("6.0", "53.5"));
+        assert_eq!(last.number.as_ref().map(|number| number.text.as_str()), Some("6"));
         assert_eq!(last.words, "Fri 20 Nov 2026 so far: 6 human, 2 filtered");
         assert!(last.is_running && !chart.bars[0].is_running);
         assert_eq!(chart.labels.len(), 2);

@@ -100,12 +100,17 @@ mod tests {
             assert_eq!(count(n), text);
         }
         assert_eq!(count_or_dash(None), "–");
-        assert_eq!((percent(0, 0), percent(1, 8), percent(1, 9_999)), ("–".into(), "12.5 %".into(), "< 0.1 %".into()));
+        assert_eq!(
+            (percent(0, 0), percent(1, 8), percent(1, 9_999)),
+            ("–".into(), "12.5 %".into(), "< 0.1 %".into())
+        );
     }
 
     #[test]
     fn words_are_spelled() {
-        for (name, spelled) in [("ios", "iOS"), ("instagram_app", "Instagram app"), ("SE", "SE"), ("unknown", "Unknown")] {
+        for (name, spelled) in
+            [("ios", "iOS"), ("instagram_app", "Instagram app"), ("SE", "SE"), ("unknown", "Unknown")]
+        {
             assert_eq!(word(name), spelled);
         }
     }
@@ -125,7 +130,13 @@ mod tests {
     #[test]
     fn times_past_are_rounded_to_one_unit() {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
-        for (seconds, text) in [(-5, "just now"), (12, "12 s ago"), (300, "5 min ago"), (10_800, "3 h ago"), (345_600, "4 days ago")] {
+        for (seconds, text) in [
+            (-5, "just now"),
+            (12, "12 s ago"),
+            (300, "5 min ago"),
+            (10_800, "3 h ago"),
+            (345_600, "4 days ago"),
+        ] {
             assert_eq!(ago(now - TimeDelta::seconds(seconds), now), text);
         }
     }

@@ -173,10 +173,8 @@ async fn by_clicks(
         places = select::ranked(conn, range, rank, &view.search, after, wanted).await?;
     }
     let missing = wanted - places.len() as i64;
-    let mut listed: Vec<(i64, String)> = places
-        .iter()
-        .map(|place| (place.link_id, format!("{}.{}", place.clicks, place.link_id)))
-        .collect();
+    let mut listed: Vec<(i64, String)> =
+        places.iter().map(|place| (place.link_id, format!("{}.{}", place.clicks, place.link_id))).collect();
     if missing > 0 {
         let quiet = select::quiet(conn, range, &view.search, quiet_before, missing).await?;
         listed.extend(quiet.into_iter().map(|id| (id, format!("{QUIET}{id}"))));

@@ -36,7 +36,9 @@ fn advice(failure: &Failure) -> &'static str {
         Failure::DatabaseAway(_) => "Load this page again in a few seconds.",
         Failure::TooMuch => "The list opens with the last 7 days.",
         Failure::Method | Failure::Body => "This console shows reports; it takes none in.",
-        Failure::NoHost | Failure::ForeignHost => "Open it as http://localhost or http://127.0.0.1 with its port.",
+        Failure::NoHost | Failure::ForeignHost => {
+            "Open it as http://localhost or http://127.0.0.1 with its port."
+        }
         Failure::Fault(_) => "Loading the page again may help; the log of the console has the cause.",
     }
 }

@@ -43,7 +43,10 @@ impl Figures {
             unique: format::count_or_dash(unique.people()),
             unique_note: unique_note(unique, range),
             filtered: format::count(filtered),
-            filtered_note: format!("bots and previews, {} of all", format::percent(filtered, human + filtered)),
+            filtered_note: format!(
+                "bots and previews, {} of all",
+                format::percent(filtered, human + filtered)
+            ),
         }
     }
 }
@@ -56,7 +59,9 @@ fn unique_note(unique: Union, range: &Range) -> String {
             let most = format::count(MAX_PROGRAMME_SKETCHES.unsigned_abs());
             format!("more than {most} link-days to unite; choose a shorter span")
         }
-        Union::People(_) if last > first && first.format("%Y%m").to_string() != last.format("%Y%m").to_string() => {
+        Union::People(_)
+            if last > first && first.format("%Y%m").to_string() != last.format("%Y%m").to_string() =>
+        {
             "each person once a month, ± 0.81 %".to_owned()
         }
         Union::People(_) => "each person once, ± 0.81 %".to_owned(),

@@ -35,8 +35,12 @@ pub(super) enum Sort {
 }
 
 impl Sort {
-    const ALL: [(Self, &'static str); 4] =
-        [(Self::Human, "human"), (Self::Filtered, "filtered"), (Self::Code, "code"), (Self::Newest, "newest")];
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Human, "human"),
+        (Self::Filtered, "filtered"),
+        (Self::Code, "code"),
+        (Self::Newest, "newest"),
+    ];
 
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(sort, _)| *sort == self).map_or("human", |(_, name)| name)
@@ -62,7 +66,8 @@ impl View {
     /// Reads the part of an address after `?`. What it does not know it ignores: addresses get decorated on their way.
     pub(super) fn parse(query: &str) -> Result<Self, Failure> {
         let (mut range, mut by, mut sort) = (String::new(), String::new(), String::new());
-        let (mut from, mut through, mut search, mut after) = (String::new(), String::new(), String::new(), None);
+        let (mut from, mut through, mut search, mut after) =
+            (String::new(), String::new(), String::new(), None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
                 "range" => range = value.into_owned(),
@@ -70,7 +75,7 @@ impl View {
                 "through" => through = value.into_owned(),
                 "by" => by = value.into_owned(),
                 "sort" => sort = value.into_owned(),
-                "q" => search = value.trim().to_owned(),
+                "q" => value.trim().clone_into(&mut search),
                 "after" => after = Some(value.into_owned()),
                 _ => {}
             }
@@ -78,7 +83,8 @@ impl View {
         if search.len() > MAX_SEARCH {
             return Err(bad("q", format!("a code has at most {MAX_SEARCH} characters")));
         }
-        let period = if from.is_empty() && through.is_empty() { preset(&range)? } else { days(&from, &through)? };
+        let period =
+            if from.is_empty() && through.is_empty() { preset(&range)? } else { days(&from, &through)? };
         Ok(Self { period, by: granularity(&by, period)?, sort: order(&sort)?, search, after })
     }
 
@@ -89,7 +95,8 @@ impl View {
             Period::Days(from, through) => {
                 let to = through.checked_add_days(Days::new(1)).unwrap_or(through);
                 let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
-                Range::new(midnight(from), midnight(to), self.by).map_err(|error| bad("from", error.to_string()))
+                Range::new(midnight(from), midnight(to), self.by)
+                    .map_err(|error| bad("from", error.to_string()))
             }
         }
     }
@@ -151,9 +158,11 @@ fn preset(name: &str) -> Result<Period, Failure> {
 
 fn days(from: &str, through: &str) -> Result<Period, Failure> {
     let date = |field: &'static str, text: &str| {
-        text.parse::<NaiveDate>().map_err(|_| bad(field, format!("`{field}` must be a date such as 2026-11-20")))
+        text.parse::<NaiveDate>()
+            .map_err(|_| bad(field, format!("`{field}` must be a date such as 2026-11-20")))
     };
-    let (from, through) = (if from.is_empty() { through } else { from }, if through.is_empty() { from } else { through });
+    let (from, through) =
+        (if from.is_empty() { through } else { from }, if through.is_empty() { from } else { through });
     Ok(Period::Days(date("from", from)?, date("through", through)?))
 }
 
@@ -178,12 +187,17 @@ fn order(name: &str) -> Result<Sort, Failure> {
         return Ok(Sort::Human);
     }
     let sort = Sort::ALL.iter().find(|(_, known)| *known == name);
-    sort.map(|(sort, _)| *sort).ok_or_else(|| bad("sort", "links are sorted by human, filtered, code or newest"))
+    sort.map(|(sort, _)| *sort)
+        .ok_or_else(|| bad("sort", "links are sorted by human, filtered, code or newest"))
 }
 
 /// A complaint about one part of the address.
 pub(super) fn bad(field: &str, detail: impl Into<String>) -> Failure {
-    Failure::Parameters(vec![BadParameter { field: field.to_owned(), code: "bad_parameter", detail: detail.into() }])
+    Failure::Parameters(vec![BadParameter {
+        field: field.to_owned(),
+        code: "bad_parameter",
+        detail: detail.into(),
+    }])
 }
 
 #[cfg(test)]
@@ -208,7 +222,9 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused() {
         let long = format!("q={}", "x".repeat(33));
-        for query in ["range=year", "by=week", "sort=vendor", "from=soon", "from=2026-11-01&through=2026-13-01", &long] {
+        for query in
+            ["range=year", "by=week", "sort=vendor", "from=soon", "from=2026-11-01&through=2026-13-01", &long]
+        {
             assert!(View::parse(query).is_err(), "{query}");
         }
         assert!(View::parse("utm_source=mail").is_ok(), "decoration is ignored");

@@ -46,7 +46,9 @@ impl Strip {
         Self {
             state,
             verdict,
-            figures: format!("{claimed} handed over by the journals, {counted} counted, difference {difference}."),
+            figures: format!(
+                "{claimed} handed over by the journals, {counted} counted, difference {difference}."
+            ),
             freshness: freshness(books.last_flush(), now),
             rows: books.partitions.iter().map(|partition| Row::new(partition, now)).collect(),
         }
@@ -70,7 +72,10 @@ fn freshness(last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     match last {
         None => "Counts arrive here a few seconds after the click.".to_owned(),
         Some(then) if now - then > QUIET => {
-            format!("The last clicks were added {}; if shoppers are clicking now, look at the aggregator.", format::ago(then, now))
+            format!(
+                "The last clicks were added {}; if shoppers are clicking now, look at the aggregator.",
+                format::ago(then, now)
+            )
         }
         Some(then) => format!("The last clicks were added {}.", format::ago(then, now)),
     }
@@ -87,7 +92,12 @@ mod tests {
         let books = |claimed: &[i64]| Books {
             partitions: claimed
                 .iter()
-                .map(|claimed| PartitionBooks { part: 0, clicks: 10, claimed: *claimed, flushed_at: Some(now) })
+                .map(|claimed| PartitionBooks {
+                    part: 0,
+                    clicks: 10,
+                    claimed: *claimed,
+                    flushed_at: Some(now),
+                })
                 .collect(),
         };
         for (claimed, state, verdict) in [

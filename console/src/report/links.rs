@@ -112,7 +112,12 @@ async fn buckets(
     let mut buckets = HashMap::<i64, Vec<Bucket>>::new();
     for row in rows {
         let (human, filtered) = (count(row.human_clicks), count(row.filtered_clicks));
-        buckets.entry(row.link_id).or_default().push(Bucket { start: row.start, human, filtered, unique: None });
+        buckets.entry(row.link_id).or_default().push(Bucket {
+            start: row.start,
+            human,
+            filtered,
+            unique: None,
+        });
     }
     Ok(buckets)
 }

@@ -109,7 +109,8 @@ impl Range {
     /// The start of every bucket, in order.
     pub fn bucket_starts(&self) -> impl Iterator<Item = DateTime<Utc>> {
         let (step, to) = (self.granularity.step(), self.to);
-        std::iter::successors(Some(self.from), move |start| Some(*start + step)).take_while(move |start| *start < to)
+        std::iter::successors(Some(self.from), move |start| Some(*start + step))
+            .take_while(move |start| *start < to)
     }
 
     /// The days it touches, half-open.
@@ -134,7 +135,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(from: &str, to: &str, granularity: Granularity, expect: Result<(&str, &str, usize), RangeError>) {
+    fn check(
+        from: &str,
+        to: &str,
+        granularity: Granularity,
+        expect: Result<(&str, &str, usize), RangeError>,
+    ) {
         let range = Range::new(at(from), at(to), granularity);
         let seen = range.map(|range| (range.from, range.to, range.bucket_starts().count()));
         assert_eq!(seen, expect.map(|(from, to, buckets)| (at(from), at(to), buckets)));

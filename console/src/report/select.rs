@@ -7,13 +7,9 @@ use super::Range;
 
 /// The next links by number, for programs that read the whole list. Links created meanwhile come at the end.
 pub async fn by_number(conn: &mut PgConnection, after: i64, limit: i64) -> sqlx::Result<Vec<i64>> {
-    sqlx::query_scalar!(
-        "select link_id from link where link_id > $1 order by link_id limit $2",
-        after,
-        limit
-    )
-    .fetch_all(conn)
-    .await
+    sqlx::query_scalar!("select link_id from link where link_id > $1 order by link_id limit $2", after, limit)
+        .fetch_all(conn)
+        .await
 }
 
 /// The links that have one of these codes, by number.
@@ -66,7 +62,12 @@ pub async fn by_code(
 }
 
 /// The next links, newest first.
-pub async fn newest(conn: &mut PgConnection, prefix: &str, before: i64, limit: i64) -> sqlx::Result<Vec<i64>> {
+pub async fn newest(
+    conn: &mut PgConnection,
+    prefix: &str,
+    before: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<i64>> {
     sqlx::query_scalar!(
         "select link_id from link where link_id < $1 and starts_with(code, $2) order by link_id desc limit $3",
         before,

@@ -25,11 +25,8 @@ pub async fn of(conn: &mut PgConnection, range: &Range, now: DateTime<Utc>) -> s
     let rows = sqlx::query_file!("src/report/summary.sql", range.from, range.to, granularity)
         .fetch_all(&mut *conn)
         .await?;
-    let unique = if range.has_unique_visits(now) {
-        visits::of_programme(conn, range).await?
-    } else {
-        Union::CutsADay
-    };
+    let unique =
+        if range.has_unique_visits(now) { visits::of_programme(conn, range).await? } else { Union::CutsADay };
     let mut counted = rows.into_iter().peekable();
     let buckets: Vec<Bucket> = range
         .bucket_starts()

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use super::stand_in::Sketch;
+use common::hll::Sketch;
 use futures_util::TryStreamExt as _;
 use sqlx::PgConnection;
 use tracing::warn;
@@ -17,7 +17,7 @@ use super::{Range, count};
 pub const MAX_PROGRAMME_SKETCHES: i64 = 50_000;
 
 /// Visits of one link: each day's estimate, and the union of all.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Visits {
     days: HashMap<NaiveDate, u64>,
     union: Option<Sketch>,
@@ -103,9 +103,9 @@ pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Resul
 /// Adds a stored sketch to a union. One that cannot be read is left out and named in the log: the other days still say
 /// something, and flush, which wrote it, is where it must be mended.
 fn unite(union: &mut Option<Sketch>, stored: &[u8]) {
-    match Sketch::decode(stored) {
+    match Sketch::from_redis(stored) {
         Ok(sketch) => match union {
-            Some(union) => union.union(&sketch),
+            Some(union) => union.merge(&sketch),
             None => *union = Some(sketch),
         },
         Err(error) => warn!(%error, "a stored sketch cannot be read"),

@@ -1,0 +1,8 @@
+//! The console as its readers meet it: over HTTP, against a real Postgres with the real schema.
+
+mod api;
+mod outage;
+mod pages;
+mod scale;
+mod security;
+mod support;

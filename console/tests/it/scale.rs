@@ -1,0 +1,64 @@
+//! A programme of 100,000 links: pages stay quick, and every statement on the way goes by an index.
+
+use std::time::Duration;
+
+use runtime::clock;
+
+use crate::support::World;
+
+/// A page on a busy two-core machine, in a build without optimisation.
+const QUICK: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn pages_stay_quick_at_a_hundred_thousand_links() {
+    let world = World::with_programme().await;
+    world.run(include_str!("scale.sql")).await;
+    for path in [
+        "/v1/reports/links?limit=100",
+        "/v1/reports/links?limit=100&starting_after=wide-090000",
+        "/v1/reports/links?limit=100&granularity=hour",
+        "/links/wide-000100",
+        "/links",
+        "/links?sort=code",
+        "/links?sort=newest",
+    ] {
+        world.get(path).await;
+        let started = clock::monotonic();
+        let answer = world.get(path).await;
+        let took = started.elapsed();
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(took < QUICK, "{path} took {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn statements_go_by_an_index() {
+    let world = World::with_programme().await;
+    world.run(include_str!("scale.sql")).await;
+    let table = [
+        (
+            include_str!("../../src/report/buckets.sql"),
+            "execute p (array[10, 20, 30], now() - interval '7 days', now(), 'day')",
+        ),
+        (include_str!("../../src/report/summary.sql"), "execute p (now() - interval '1 day', now(), 'hour')"),
+        (
+            include_str!("../../src/report/quiet.sql"),
+            "execute p (now() - interval '7 days', now(), '', 100000, 26)",
+        ),
+        (include_str!("../../src/report/platforms.sql"), "execute p (10, current_date - 7, current_date)"),
+        (include_str!("../../src/report/facts.sql"), "execute p (array[10, 20, 30])"),
+    ];
+    for (statement, execute) in table {
+        let mut conn = world.owner.acquire().await.expect("a connection");
+        let prepare = format!("prepare p as {statement}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut *conn).await.expect("a good statement");
+        let explain = format!("explain {execute}");
+        let plan: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(explain)).fetch_all(&mut *conn).await.expect("a plan");
+        sqlx::raw_sql("deallocate p").execute(&mut *conn).await.expect("it is let go");
+        let plan = plan.join("\n");
+        for table in ["click_hourly", "link l", "visit_daily"] {
+            assert!(!plan.contains(&format!("Seq Scan on {table}")), "{statement}\n{plan}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! A console over a database of its own, a reader, and rows to read.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+use common::hll::Sketch;
+use console::{Config, Console};
+use onebox::servers::{SharedPostgres, shared_postgres};
+use runtime::{Shutdown, clock};
+use serde_json::Value;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// An answer later than this is a failure.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A console, its database as the owner sees it, and what keeps both alive.
+pub(crate) struct World {
+    pub(crate) owner: PgPool,
+    pub(crate) console: Console,
+    shutdown: Shutdown,
+    _postgres: SharedPostgres,
+}
+
+impl World {
+    /// A console over the schema without a row.
+    pub(crate) async fn empty() -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let postgres = shared_postgres(folder).await.expect("a private Postgres; apt-get install postgresql");
+        let url = postgres.create_database().await.expect("a database");
+        let owner = migrated(&url).await;
+        let (console, shutdown) = console_over(&url).await;
+        Self { owner, console, shutdown, _postgres: postgres }
+    }
+
+    /// Two vendors, two affiliates, and five links: `summer-1` busy, `summer-2` with one click, `paused-1`, `expired-1`
+    /// and `rested-1` without any.
+    pub(crate) async fn with_programme() -> Self {
+        let world = Self::empty().await;
+        world.run(include_str!("programme.sql")).await;
+        world
+    }
+
+    /// Runs statements as the owner.
+    pub(crate) async fn run(&self, statements: &'static str) {
+        sqlx::raw_sql(statements).execute(&self.owner).await.expect("good statements");
+    }
+
+    /// Adds clicks of a link in one hour, `hours_ago` before the current one.
+    pub(crate) async fn clicks(&self, link_id: i64, hour: DateTime<Utc>, human: i64, filtered: i64) {
+        sqlx::query("insert into click_hourly values ($1, date_trunc('hour', $2), $3, $4)")
+            .bind(link_id)
+            .bind(hour)
+            .bind(human)
+            .bind(filtered)
+            .execute(&self.owner)
+            .await
+            .expect("clicks are added");
+    }
+
+    /// Adds the visitors of a link on a day; visitors are numbers.
+    pub(crate) async fn visitors(&self, link_id: i64, day: NaiveDate, visitors: std::ops::Range<u64>) {
+        let estimate = (visitors.end - visitors.start) as i64;
+        sqlx::query("insert into visit_daily values ($1, $2, $3, $4)")
+            .bind(link_id)
+            .bind(day)
+            .bind(sketch(visitors))
+            .bind(estimate)
+            .execute(&self.owner)
+            .await
+            .expect("visitors are added");
+    }
+
+    /// Reads a page as a browser on this machine would.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        get(self.console.address, path).await
+    }
+
+    /// Reads JSON that must be an ordinary answer.
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert_eq!(answer.header("content-type"), "application/json");
+        answer.json()
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) async fn talk(&self, request: &str) -> Answer {
+        talk(self.console.address, request).await
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.shutdown.start();
+    }
+}
+
+/// Starts a console over the database at `url`.
+pub(crate) async fn console_over(url: &str) -> (Console, Shutdown) {
+    let shutdown = Shutdown::new();
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = Config {
+        database: url.parse::<PgConnectOptions>().expect("an address"),
+        listen: any_port,
+        admin_listen: any_port,
+        redirect_url: "http://127.0.0.1:8080".to_owned(),
+    };
+    (console::start(config, &shutdown).await.expect("the console starts"), shutdown)
+}
+
+/// Applies the schema and keeps a connection as the owner.
+pub(crate) async fn migrated(url: &str) -> PgPool {
+    let owner = PgPoolOptions::new().max_connections(2).connect(url).await.expect("a connection");
+    sqlx::migrate!("../migrations").run(&owner).await.expect("the schema");
+    owner
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// A header's value, empty when it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+}
+
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
+    let port = address.port();
+    talk(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"))
+        .await
+}
+
+pub(crate) async fn talk(address: SocketAddr, request: &str) -> Answer {
+    let conversation = async {
+        let mut stream = TcpStream::connect(address).await.expect("the console listens");
+        stream.write_all(request.as_bytes()).await.expect("the request is sent");
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text).await.expect("the answer is read");
+        String::from_utf8(text).expect("text")
+    };
+    let text = tokio::time::timeout(PATIENCE, conversation).await.expect("an answer in time");
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
+    let header =
+        |line: &str| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+    Answer {
+        status: status.unwrap_or_else(|| panic!("no status in {text:?}")),
+        headers: lines.filter_map(header).collect(),
+        body: body.to_owned(),
+    }
+}
+
+/// Midnight of the day `days` days before today.
+pub(crate) fn midnight(days: u64) -> DateTime<Utc> {
+    today().checked_sub_days(Days::new(days)).expect("a day").and_time(NaiveTime::MIN).and_utc()
+}
+
+/// Noon of that day.
+pub(crate) fn noon(days: u64) -> DateTime<Utc> {
+    midnight(days) + TimeDelta::hours(12)
+}
+
+pub(crate) fn today() -> NaiveDate {
+    DateTime::<Utc>::from(clock::system_time()).date_naive()
+}
+
+fn sketch(visitors: std::ops::Range<u64>) -> Vec<u8> {
+    let mut sketch = Sketch::new();
+    for visitor in visitors {
+        sketch.insert(&visitor.to_le_bytes());
+    }
+    sketch.to_redis()
+}
