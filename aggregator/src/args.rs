@@ -1,0 +1,219 @@
+//! Settings: flags as typed, and the configuration they make once all of them are found good.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use common::ids::Partitions;
+use runtime::{CommonArgs, Invalid, Problems, Secret, SecretSource};
+
+/// Brings counted clicks from Redis to Postgres, and links from Postgres to Redis.
+#[derive(Debug, Parser)]
+#[command(name = "aggregator", version)]
+pub struct Args {
+    /// What to do; without it, `run`
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Postgres, or `@path` of a file that holds its address
+    #[arg(long, env = "DATABASE_URL", value_name = "URL|@FILE", hide_env_values = true, global = true)]
+    pub database_url: Option<SecretSource>,
+
+    /// Redis, or `@path` of a file that holds its address
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        value_name = "URL|@FILE",
+        hide_env_values = true,
+        global = true,
+        default_value = "redis://127.0.0.1:6379/0"
+    )]
+    pub redis_url: SecretSource,
+
+    /// How many partitions the counters are spread over: a power of two up to 128, fixed at install
+    #[arg(long, env = "AGGREGATOR_PARTITIONS", value_name = "N", default_value = "16", global = true)]
+    pub partitions: String,
+
+    /// Time between two flushes, in seconds or with a unit: `5`, `200ms`
+    #[arg(long, env = "AGGREGATOR_FLUSH_INTERVAL", value_name = "TIME", default_value = "5s", global = true)]
+    pub flush_interval: String,
+
+    /// Where to listen for `/livez`, `/readyz` and `/metrics`
+    #[arg(
+        long,
+        env = "AGGREGATOR_ADMIN_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9102",
+        global = true
+    )]
+    pub admin_listen: String,
+
+    /// What to log, and how
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Run all jobs until told to stop
+    Run,
+    /// Run one job once
+    Once {
+        /// Which
+        job: JobName,
+    },
+    /// Bring the database to this version's schema; needs its owner
+    Migrate,
+}
+
+/// A job that can be run once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum JobName {
+    /// Bring sealed counters to Postgres
+    Flush,
+    /// Bring changed links to Redis, all of them if it was emptied
+    Publish,
+    /// Fold old batches
+    Prune,
+    /// Check what must hold in Postgres; fails if anything does not
+    Audit,
+}
+
+/// Settings that were found good.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to reach Postgres.
+    pub database_url: Secret,
+    /// How to reach Redis.
+    pub redis_url: Secret,
+    /// How many partitions the counters are spread over.
+    pub partitions: Partitions,
+    /// Time between two flushes.
+    pub flush_interval: Duration,
+    /// Where the admin port listens.
+    pub admin_listen: SocketAddr,
+}
+
+impl Args {
+    /// Judges all settings and reports every bad one.
+    pub fn validate(self) -> Result<Config, Invalid> {
+        let mut problems = Problems::of::<Self>();
+        self.common.check(&mut problems);
+        let database_url = problems.check("--database-url", database(self.database_url.as_ref()));
+        let redis_url = problems.check("--redis-url", redis(&self.redis_url));
+        let partitions = problems.check("--partitions", partitions(&self.partitions));
+        let flush_interval = problems.check("--flush-interval", interval(&self.flush_interval));
+        let admin_listen = problems.parse("--admin-listen", &self.admin_listen);
+        problems.finish(|| {
+            Some(Config {
+                database_url: database_url?,
+                redis_url: redis_url?,
+                partitions: partitions?,
+                flush_interval: flush_interval?,
+                admin_listen: admin_listen?,
+            })
+        })
+    }
+}
+
+fn database(source: Option<&SecretSource>) -> Result<Secret, String> {
+    let source = source.ok_or("is missing; write it as postgres://user:password@host:5432/database")?;
+    let url = source.read()?;
+    // The parser's own words may repeat the address, and with it the password.
+    match crate::store::postgres_options(url.expose()) {
+        Ok(_) => Ok(url),
+        Err(_) => Err("cannot be read; write it as postgres://user:password@host:5432/database".to_owned()),
+    }
+}
+
+fn redis(source: &SecretSource) -> Result<Secret, String> {
+    let url = source.read()?;
+    if url.expose().contains(',') {
+        return Err("names several servers; the aggregator works on one Redis".to_owned());
+    }
+    match crate::store::Redis::open(url.expose()) {
+        Ok(_) => Ok(url),
+        Err(_) => Err("cannot be read; write it as redis://user:password@host:6379/0".to_owned()),
+    }
+}
+
+fn partitions(text: &str) -> Result<Partitions, String> {
+    let n: u16 = text.parse().map_err(|error| format!("cannot use {text:?}: {error}"))?;
+    Partitions::new(n)
+        .ok_or_else(|| format!("cannot use {n}: must be a power of two of at most {}", Partitions::MAX))
+}
+
+/// Shorter intervals only make more transactions; longer ones let reports and journals lag.
+const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_mins(10);
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let milliseconds = match unit {
+        "" | "s" => 1_000,
+        "ms" => 1,
+        _ => return Err(format!("cannot use {text:?}: write seconds or milliseconds, like 5s or 200ms")),
+    };
+    let number: u64 = number.parse().map_err(|error| format!("cannot use {text:?}: {error}"))?;
+    let interval = Duration::from_millis(number.saturating_mul(milliseconds));
+    if INTERVALS.contains(&interval) {
+        Ok(interval)
+    } else {
+        Err(format!("cannot use {text:?}: must be between 50ms and 600s"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATABASE: [&str; 3] =
+        ["aggregator", "--database-url", "postgres://app:hidden@localhost/linkledger"];
+
+    fn parse(arguments: &[&str]) -> Args {
+        Args::try_parse_from(DATABASE.iter().chain(arguments)).expect("flags that clap reads")
+    }
+
+    #[test]
+    fn commands_are_read_and_flags_may_follow_them() {
+        assert_eq!(parse(&[]).command, None);
+        assert_eq!(parse(&["migrate", "--partitions", "64"]).command, Some(Command::Migrate));
+        assert_eq!(parse(&["once", "audit"]).command, Some(Command::Once { job: JobName::Audit }));
+        let config =
+            parse(&["run", "--flush-interval", "200ms", "--partitions", "64"]).validate().expect("good");
+        assert_eq!((config.flush_interval, config.partitions.count()), (Duration::from_millis(200), 64));
+    }
+
+    #[test]
+    fn every_bad_setting_is_reported_at_once_and_no_password_is() {
+        let bad = [
+            "--redis-url",
+            "http://:s3cret@nowhere",
+            "--partitions",
+            "12",
+            "--flush-interval",
+            "1h",
+            "--admin-listen",
+            "nine",
+            "--log",
+            "=loud=",
+        ];
+        let complaints = parse(&bad).validate().expect_err("five are bad").complaints;
+        assert_eq!(complaints.len(), 5, "{complaints:?}");
+        let said = complaints.join("\n");
+        for named in ["REDIS_URL", "power of two", "AGGREGATOR_FLUSH_INTERVAL", "--admin-listen", "--log"] {
+            assert!(said.contains(named), "{named} is not in {said}");
+        }
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+
+    #[test]
+    fn intervals_have_units_and_limits() {
+        for (text, milliseconds) in [("5", 5_000), ("5s", 5_000), ("200ms", 200), ("600s", 600_000)] {
+            assert_eq!(interval(text), Ok(Duration::from_millis(milliseconds)));
+        }
+        for bad in ["", "s", "5m", "-1s", "49ms", "601s", "1e3"] {
+            assert!(interval(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What the bridge does, one job a module.
+//!
+//! Every job is safe to run twice, to run beside itself in another process, and to be killed at any line.
+
+pub mod conservation;
+pub mod flush;
+pub mod prune;
+pub mod publish;

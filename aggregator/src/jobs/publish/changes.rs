@@ -1,0 +1,192 @@
+//! Changes: what the triggers announced, brought to Redis and then forgotten, in one Postgres transaction.
+//!
+//! Killed after Redis and before the commit, the same changes are published again, which changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use common::link::Entry;
+use runtime::{Shutdown, clock};
+use sqlx::PgConnection;
+use sqlx::postgres::PgListener;
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
+use tracing::{info, warn};
+
+use super::entry::{Row, tombstone};
+use super::write::{Tell, write};
+use crate::store::Stores;
+
+/// Changes in one transaction: what one Redis pipeline carries.
+const BATCH: i64 = 1_000;
+/// Look without being woken this often: notifications are a hint and may be lost with a connection.
+const POLL: Duration = Duration::from_secs(1);
+/// Before listening again after the connection broke.
+const LISTEN_AGAIN: Duration = Duration::from_millis(500);
+/// The channel the triggers notify.
+const CHANNEL: &str = "link_change";
+
+/// Publishes changes as they come, until told to stop. Never fails: an error is for the next tick.
+pub async fn run(stores: Stores, shutdown: Shutdown) -> anyhow::Result<()> {
+    let woken = Arc::new(Notify::new());
+    shutdown.spawn_critical("listen", listen(stores.clone(), woken.clone(), shutdown.clone()));
+    let mut due = tokio::time::interval(POLL);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = woken.notified() => {}
+            _ = due.tick() => {}
+            () = shutdown.stopping() => return Ok(()),
+        }
+        match publish_pending(&stores).await {
+            Ok(0) => {}
+            Ok(published) => info!(published, "published"),
+            Err(error) => {
+                metrics::counter!("aggregator_errors_total", "job" => "publish").increment(1);
+                warn!("cannot publish: {error:#}");
+            }
+        }
+    }
+}
+
+/// Wakes the publisher on every notification, and after every gap in listening.
+async fn listen(stores: Stores, woken: Arc<Notify>, shutdown: Shutdown) -> anyhow::Result<()> {
+    while !shutdown.is_stopping() {
+        let heard = async {
+            let mut listener = PgListener::connect_with(&stores.postgres).await?;
+            listener.listen(CHANNEL).await?;
+            loop {
+                // Whatever happened before we listened, or while the connection was gone, is published now.
+                woken.notify_one();
+                listener.try_recv().await?;
+            }
+        };
+        let broken: sqlx::Error = tokio::select! {
+            heard = heard => match heard { Ok(never) => never, Err(error) => error },
+            () = shutdown.stopping() => return Ok(()),
+        };
+        warn!("cannot listen for link changes, asking every second instead: {broken}");
+        shutdown.sleep(LISTEN_AGAIN).await;
+    }
+    Ok(())
+}
+
+/// Publishes everything that waits. Returns how many changes that were.
+pub async fn publish_pending(stores: &Stores) -> anyhow::Result<usize> {
+    let mut published = 0;
+    loop {
+        let batch = publish_batch(stores).await?;
+        published += batch;
+        if batch < BATCH as usize {
+            return Ok(published);
+        }
+    }
+}
+
+/// Publishes some changes, leaving alone those that another aggregator is publishing.
+async fn publish_batch(stores: &Stores) -> anyhow::Result<usize> {
+    let mut tx = stores.postgres.begin().await.context("cannot reach Postgres")?;
+    let changes = take(&mut tx).await?;
+    if changes.is_empty() {
+        return Ok(0);
+    }
+    let (ids, entries, moments) = unfold(changes)?;
+    let mut redis = stores.redis.connection().await?;
+    write(&mut redis, &entries, Tell::Stream).await?;
+    let now = clock::now_ms().cast_signed();
+    for moment in moments {
+        let lag = Duration::from_millis((now - moment.timestamp_millis()).max(0).cast_unsigned());
+        metrics::histogram!("aggregator_publish_lag_seconds").record(lag.as_secs_f64());
+    }
+    forget(&mut tx, &ids).await?;
+    tx.commit().await.context("cannot commit; the changes are published again")?;
+    Ok(ids.len())
+}
+
+/// One announced change, and the link that is published under its code now, if any.
+struct Change {
+    link_change_id: i64,
+    code: String,
+    version: i64,
+    changed_at: DateTime<Utc>,
+    now: Option<Row>,
+}
+
+/// Each code once, in whatever state it is now, however often it changed.
+fn unfold(changes: Vec<Change>) -> anyhow::Result<(Vec<i64>, Vec<Entry>, Vec<DateTime<Utc>>)> {
+    let ids = changes.iter().map(|change| change.link_change_id).collect();
+    let moments = changes.iter().map(|change| change.changed_at).collect();
+    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+    for change in changes {
+        let entry = match change.now {
+            Some(row) => row.into_entry()?,
+            None => tombstone(change.code, change.version)?,
+        };
+        match entries.get(&entry.code) {
+            Some(newer) if newer.version > entry.version => {}
+            _ => drop(entries.insert(entry.code.clone(), entry)),
+        }
+    }
+    Ok((ids, entries.into_values().collect(), moments))
+}
+
+/// Takes some changes for this transaction.
+async fn take(tx: &mut PgConnection) -> anyhow::Result<Vec<Change>> {
+    let rows = sqlx::query_file_as!(Taken, "src/jobs/publish/take_changes.sql", BATCH)
+        .fetch_all(tx)
+        .await
+        .context("cannot read link changes")?;
+    Ok(rows.into_iter().map(Taken::into_change).collect())
+}
+
+/// A row of `take_changes.sql`: the published columns are all there or all missing.
+struct Taken {
+    link_change_id: i64,
+    code: String,
+    version: i64,
+    changed_at: DateTime<Utc>,
+    link_id: Option<i64>,
+    vendor_id: Option<i64>,
+    affiliate_id: Option<i64>,
+    product_id: Option<i64>,
+    destination: Option<String>,
+    fallback_url: Option<String>,
+    expiry_date: Option<DateTime<Utc>>,
+    published_version: Option<i64>,
+    is_active: Option<bool>,
+}
+
+impl Taken {
+    fn into_change(self) -> Change {
+        let Self { link_change_id, version, changed_at, .. } = self;
+        let code = self.code.clone();
+        Change { link_change_id, code, version, changed_at, now: self.into_row() }
+    }
+
+    fn into_row(self) -> Option<Row> {
+        Some(Row {
+            link_id: self.link_id?,
+            code: self.code,
+            vendor_id: self.vendor_id?,
+            affiliate_id: self.affiliate_id?,
+            product_id: self.product_id,
+            destination: self.destination?,
+            fallback_url: self.fallback_url,
+            expiry_date: self.expiry_date,
+            version: self.published_version?,
+            is_active: self.is_active?,
+        })
+    }
+}
+
+/// Forgets changes that are published.
+async fn forget(tx: &mut PgConnection, ids: &[i64]) -> anyhow::Result<()> {
+    sqlx::query!("delete from link_change where link_change_id = any($1)", ids)
+        .execute(tx)
+        .await
+        .context("cannot forget published changes")?;
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! Upkeep: notice what happened to either store, and bring Redis back to what Postgres publishes.
+//!
+//! | seen | means | done |
+//! |---|---|---|
+//! | no generation | Redis was emptied, or is new | rebuild, then a new generation: edges reload |
+//! | another source | Postgres was restored, promoted or replaced | the same |
+//! | another run id | Redis restarted or failed over, and may have lost its last second | compare, repair by stream |
+//! | other partitions | this Redis belongs to another installation | stop the process |
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use common::ids::Partitions;
+use common::wire::{LINKS_GENERATION, PARTITIONS};
+use redis::{InfoDict, Script, pipe};
+use runtime::{Shutdown, clock};
+use sqlx::PgConnection;
+use tokio::time::MissedTickBehavior;
+use tracing::{info, warn};
+
+use super::reconcile::{Pace, Repairs, backwards, forwards, reconcile};
+use super::write::Tell;
+use crate::store::Stores;
+
+/// How often to look at both stores.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between two sweeps, when there are few links.
+const SWEEP_REST: Duration = Duration::from_secs(10);
+/// Which Postgres the links in Redis came from.
+const SOURCE: &str = "links:source";
+/// Lies in the same slot as [`LINKS_GENERATION`]; gone when Redis was emptied during a rebuild.
+const MARKER: &str = "{links:ver}:rebuild";
+/// The Postgres advisory lock under which one aggregator rebuilds: "links" in ASCII.
+const REBUILD_LOCK: i64 = 0x6c_696e_6b73;
+
+static FINISH_REBUILD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("finish_rebuild.lua")));
+
+/// This Redis was filled with another number of partitions.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this Redis was filled for {found} partitions, but --partitions is {ours}; use the Redis of this installation, \
+     or one that is empty"
+)]
+pub struct WrongPartitions {
+    found: u16,
+    ours: u16,
+}
+
+/// Keeps Redis in step until told to stop. Fails only when Redis belongs to another installation.
+pub async fn run(stores: Stores, shutdown: Shutdown) -> anyhow::Result<()> {
+    tokio::select! {
+        stopped = watch(&stores) => stopped,
+        () = sweep(&stores) => Ok(()),
+        () = shutdown.stopping() => Ok(()),
+    }
+}
+
+async fn watch(stores: &Stores) -> anyhow::Result<()> {
+    let mut upkeep = Upkeep::default();
+    let mut due = tokio::time::interval(LOOK);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        match upkeep.tend(stores).await {
+            Err(error) if error.is::<WrongPartitions>() => return Err(error),
+            outcome => complain(outcome.map(drop)),
+        }
+    }
+}
+
+/// Compares everything, slowly, for ever: single lost keys come back by themselves.
+async fn sweep(stores: &Stores) {
+    loop {
+        tokio::time::sleep(SWEEP_REST).await;
+        let swept = reconcile(stores, Pace::SWEEP).await;
+        complain(swept.map(|repairs| note(&repairs, "sweep")));
+    }
+}
+
+fn complain(outcome: anyhow::Result<()>) {
+    if let Err(error) = outcome {
+        metrics::counter!("aggregator_errors_total", "job" => "publish").increment(1);
+        warn!("cannot keep Redis in step: {error:#}");
+    }
+}
+
+fn note(repairs: &Repairs, why: &'static str) {
+    let count = |what, n: usize| {
+        metrics::counter!("aggregator_publish_repairs_total", "why" => why, "what" => what)
+            .increment(n as u64);
+    };
+    count("written", repairs.written);
+    count("raised", repairs.raised);
+    count("buried", repairs.buried);
+    if repairs.written + repairs.raised + repairs.buried > 0 {
+        info!(why, ?repairs, "repaired links");
+    }
+}
+
+/// What upkeep remembers between two looks.
+#[derive(Debug, Default)]
+pub struct Upkeep {
+    /// The Redis process that everything was last compared with.
+    compared_with: Option<String>,
+}
+
+impl Upkeep {
+    /// Looks once, and does what has to be done. `Some`: what a rebuild or comparison repaired.
+    pub async fn tend(&mut self, stores: &Stores) -> anyhow::Result<Option<Repairs>> {
+        let seen = Seen::now(stores).await?;
+        check_partitions(stores.partitions, seen.partitions)?;
+        let mut postgres = stores.postgres.acquire().await.context("cannot reach Postgres")?;
+        let source = identity(&mut postgres).await?;
+        drop(postgres);
+        let repairs = if seen.generation.is_none() || seen.source.as_deref() != Some(&source) {
+            rebuild(stores, &source).await?
+        } else if self.compared_with.as_deref() != Some(&seen.run_id) {
+            let repairs = reconcile(stores, Pace::FULL).await?;
+            note(&repairs, "restart");
+            Some(repairs)
+        } else {
+            None
+        };
+        if repairs.is_some() {
+            self.compared_with = Some(seen.run_id);
+        }
+        Ok(repairs)
+    }
+}
+
+/// What Redis says about itself.
+struct Seen {
+    generation: Option<String>,
+    source: Option<String>,
+    partitions: Option<u16>,
+    run_id: String,
+}
+
+impl Seen {
+    async fn now(stores: &Stores) -> anyhow::Result<Self> {
+        let mut redis = stores.redis.connection().await?;
+        let mut look = pipe();
+        look.get(LINKS_GENERATION).get(SOURCE).get(PARTITIONS).cmd("INFO").arg("server");
+        let (generation, source, partitions, info): (_, _, _, InfoDict) =
+            look.query_async(&mut redis).await.context("cannot look at Redis")?;
+        let run_id = info.get("run_id").context("Redis does not say its run_id")?;
+        Ok(Self { generation, source, partitions, run_id })
+    }
+}
+
+fn check_partitions(ours: Partitions, found: Option<u16>) -> Result<(), WrongPartitions> {
+    match found {
+        Some(found) if found != ours.count() => Err(WrongPartitions { found, ours: ours.count() }),
+        _ => Ok(()),
+    }
+}
+
+/// Fills Redis with every link and starts a new generation. `None`: another aggregator is at it.
+async fn rebuild(stores: &Stores, source: &str) -> anyhow::Result<Option<Repairs>> {
+    let mut holder = stores.postgres.begin().await.context("cannot reach Postgres")?;
+    if !try_lock(&mut holder).await? {
+        return Ok(None);
+    }
+    let begun = clock::monotonic();
+    info!(source, "rebuilding the links in Redis");
+    let (marker, generation) = (random()?, random()?);
+    let mut redis = stores.redis.connection().await?;
+    let mut begin = pipe();
+    begin.set(MARKER, &marker).ignore().set(PARTITIONS, stores.partitions.count()).ignore();
+    let () = begin.query_async(&mut redis).await.context("cannot begin a rebuild")?;
+
+    let mut repairs = Repairs::default();
+    // The links are read in the transaction that holds the lock: it is never idle, and ends with us.
+    forwards(stores, &mut holder, Pace::FULL, Tell::Nobody, &mut repairs).await?;
+    let () = pipe()
+        .set(SOURCE, source)
+        .ignore()
+        .query_async(&mut redis)
+        .await
+        .context("cannot name the source")?;
+    let mut finish = FINISH_REBUILD.key(LINKS_GENERATION);
+    let finished: u8 = finish.key(MARKER).arg(marker).arg(generation).invoke_async(&mut redis).await?;
+    ensure!(finished == 1, "Redis was emptied while it was rebuilt; beginning again");
+    backwards(stores, Pace::FULL, &mut repairs).await?;
+
+    metrics::counter!("aggregator_publish_rebuilds_total").increment(1);
+    metrics::histogram!("aggregator_publish_rebuild_seconds").record(begun.elapsed().as_secs_f64());
+    info!(links = repairs.compared, seconds = begun.elapsed().as_secs_f64(), "rebuilt the links in Redis");
+    Ok(Some(repairs))
+}
+
+/// Takes the rebuild lock for this transaction, if nobody has it.
+async fn try_lock(tx: &mut PgConnection) -> anyhow::Result<bool> {
+    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "locked!""#, REBUILD_LOCK)
+        .fetch_one(tx)
+        .await
+        .context("cannot ask for the rebuild lock")
+}
+
+/// Which Postgres this is, and on which line of its history: a restore, a promotion or another database changes it.
+async fn identity(postgres: &mut PgConnection) -> anyhow::Result<String> {
+    sqlx::query_scalar!(
+        r#"select concat_ws('.', (select system_identifier from pg_control_system()),
+                            left(pg_walfile_name(pg_current_wal_lsn()), 8),
+                            (select oid from pg_database where datname = current_database())) as "identity!""#
+    )
+    .fetch_one(postgres)
+    .await
+    .context("cannot ask Postgres who it is")
+}
+
+fn random() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).context("cannot draw a random number")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,61 @@
+//! One job, once: for people, scripts and tests.
+
+use anyhow::{Context as _, bail};
+use runtime::clock;
+
+use crate::args::{Config, JobName};
+use crate::audit::{self, audit};
+use crate::jobs::flush::flush_all;
+use crate::jobs::prune::prune;
+use crate::jobs::publish::{Upkeep, publish_pending};
+use crate::migrate::{check_partitions, installed_partitions};
+use crate::store::Stores;
+
+/// Runs a job once and says in one line (the audit in a table) what came of it.
+pub async fn once(config: &Config, job: JobName) -> anyhow::Result<String> {
+    let stores = Stores::open(config.database_url.expose(), config.redis_url.expose(), config.partitions)?;
+    let mut postgres = stores.postgres.acquire().await.context("cannot reach Postgres")?;
+    let installed = installed_partitions(&mut postgres).await?;
+    check_partitions(
+        stores.partitions,
+        installed.context("Postgres has no schema yet: run `aggregator migrate`")?,
+    )?;
+    drop(postgres);
+    match job {
+        JobName::Flush => flush(&stores).await,
+        JobName::Publish => publish(&stores).await,
+        JobName::Prune => {
+            let folded = prune(&stores, clock::system_time().into()).await?;
+            Ok(format!("folded {folded} batches"))
+        }
+        JobName::Audit => {
+            let findings = audit(&stores).await?;
+            let table = audit::table(&findings);
+            if findings.iter().any(|finding| finding.violations != 0) {
+                bail!("the books are wrong\n{table}");
+            }
+            Ok(table)
+        }
+    }
+}
+
+async fn flush(stores: &Stores) -> anyhow::Result<String> {
+    let cycle = flush_all(stores).await;
+    let clicks = cycle.clicks();
+    match cycle.failed.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(format!("flushed {clicks} clicks")),
+    }
+}
+
+async fn publish(stores: &Stores) -> anyhow::Result<String> {
+    let repairs = Upkeep::default().tend(stores).await?;
+    let published = publish_pending(stores).await?;
+    Ok(match repairs {
+        Some(repairs) => format!(
+            "published {published} changes; compared {} links, wrote {}",
+            repairs.compared, repairs.written
+        ),
+        None => format!("published {published} changes; another aggregator is rebuilding"),
+    })
+}

@@ -1,0 +1,10 @@
+//! The jobs against a real Redis and a real Postgres. Every job is run twice.
+
+mod audit;
+mod conservation;
+mod edge;
+mod flush;
+mod prune;
+mod publish;
+mod several;
+mod world;
