@@ -42,7 +42,12 @@ pub async fn run(config: UpConfig, shutdown: Shutdown) -> anyhow::Result<()> {
         say_what_to_open(&config, &addresses, &machine, codes);
         if config.traffic == Traffic::Gentle {
             let seed = runtime::clock::now_us();
-            shutdown.tasks.spawn(traffic::click(addresses.redirect, codes.clone(), seed, shutdown.clone()));
+            shutdown.tasks.spawn(traffic::click(
+                services::openable(addresses.redirect),
+                codes.clone(),
+                seed,
+                shutdown.clone(),
+            ));
         }
         shutdown.stopping().await;
     }
