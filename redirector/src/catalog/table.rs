@@ -1,0 +1,348 @@
+//! All links in memory: many readers on every core, and a writer that changes one link at a time.
+//!
+//! A reader holds a shard's read lock for as long as it looks at a link and never awaits there; a writer replaces one
+//! pointer under the write lock. With 256 shards the two hardly ever meet.
+
+use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use common::destination::Template;
+use common::ids::{Code, LinkId, VendorId};
+use common::link::{Entry, Published};
+use common::time::Millis;
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+use parking_lot::RwLock;
+
+/// Enough that a core which reads and one that writes are rarely in the same shard; a power of two.
+const SHARDS: usize = 256;
+/// What a pointer costs in a table that is on average three quarters full, with its control byte.
+const SLOT_BYTES: usize = 12;
+
+/// What is known of a code.
+#[derive(Debug)]
+pub struct Known {
+    /// The code.
+    pub code: Code,
+    /// Which load of the whole catalog last saw it.
+    seen: u32,
+    /// Older news of this code are ignored.
+    pub version: u64,
+    /// The link. `None`: there was one and it was deleted.
+    pub link: Option<Link>,
+}
+
+/// A link, ready to be followed.
+#[derive(Debug)]
+pub struct Link {
+    /// Its id.
+    pub link: LinkId,
+    /// Who earns by it.
+    pub affiliate: u64,
+    /// The product, or 0.
+    pub product: u64,
+    /// From then on it is expired.
+    pub expires: Option<Millis>,
+    /// Where it leads. `None`: it was published with something that cannot be followed, and counts as paused.
+    pub destination: Option<Template>,
+    /// Where shoppers go while it is paused or expired.
+    pub fallback: Option<Box<str>>,
+    /// Whose product it leads to.
+    pub vendor: VendorId,
+    /// Whether it is tracked.
+    pub is_active: bool,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It is in memory now.
+    Stored,
+    /// What is in memory is as new or newer.
+    Old,
+    /// The memory limit is reached and nothing was to be evicted for it.
+    NoRoom,
+    /// Its code is not one.
+    Bad,
+}
+
+/// What to do when the memory limit is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Leave it out: it is asked for when somebody wants it.
+    Skip,
+    /// Somebody wants it: make room.
+    Evict,
+}
+
+/// The links.
+#[derive(Debug)]
+pub struct Table {
+    shards: Box<[RwLock<Shard>]>,
+    hasher: RandomState,
+    limit: usize,
+    bytes: AtomicUsize,
+    links: AtomicUsize,
+    unfollowable: AtomicUsize,
+    evicted: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    known: HashTable<Box<Known>>,
+    /// Where the next victim is looked for.
+    hand: usize,
+}
+
+impl Table {
+    /// An empty table that keeps to about `limit` bytes. Its hash is keyed at random.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            hasher: RandomState::default(),
+            limit,
+            bytes: AtomicUsize::new(0),
+            links: AtomicUsize::new(0),
+            unfollowable: AtomicUsize::new(0),
+            evicted: AtomicU64::new(0),
+        }
+    }
+
+    /// Looks at what is known of a code. `look` must be short: the shard is locked for reading meanwhile.
+    #[inline]
+    pub fn with<R>(&self, code: &Code, look: impl FnOnce(&Known) -> R) -> Option<R> {
+        let hash = self.hasher.hash_one(code.as_bytes());
+        let shard = self.shards[shard_of(hash)].read();
+        shard.known.find(hash, |known| known.code == *code).map(|known| look(known))
+    }
+
+    /// Takes in an entry if it is news. `load` marks it as seen in that load.
+    pub fn tell(&self, entry: Entry, load: u32, when_full: WhenFull) -> Told {
+        let Some(code) = Code::new(entry.code.as_bytes()) else { return Told::Bad };
+        let known = Box::new(Known {
+            code,
+            seen: load,
+            version: entry.version,
+            link: entry.link.map(Link::from_published),
+        });
+        let hash = self.hasher.hash_one(code.as_bytes());
+        let mut shard = self.shards[shard_of(hash)].write();
+        if let Some(old) = shard.known.find_mut(hash, |old| old.code == code) {
+            old.seen = load;
+            if old.version >= known.version {
+                return Told::Old;
+            }
+            self.count(&known, Ordering::AcqRel, usize::wrapping_add);
+            self.count(old, Ordering::AcqRel, usize::wrapping_sub);
+            *old = known;
+            return Told::Stored;
+        }
+        while self.bytes() + known.bytes() > self.limit {
+            if when_full == WhenFull::Skip || !self.evict(&mut shard) {
+                return Told::NoRoom;
+            }
+        }
+        self.count(&known, Ordering::AcqRel, usize::wrapping_add);
+        let hasher = &self.hasher;
+        shard.known.insert_unique(hash, known, |known| hasher.hash_one(known.code.as_bytes()));
+        Told::Stored
+    }
+
+    /// Forgets everything that was last seen before this load: it is published no more.
+    pub fn sweep(&self, load: u32) -> usize {
+        let mut swept = 0;
+        for shard in &self.shards {
+            shard.write().known.retain(|known| {
+                let keep = known.seen >= load;
+                if !keep {
+                    self.count(known, Ordering::AcqRel, usize::wrapping_sub);
+                    swept += 1;
+                }
+                keep
+            });
+        }
+        swept
+    }
+
+    /// Visits everything, a shard at a time, as entries.
+    pub fn each(&self, mut visit: impl FnMut(&Entry)) {
+        for shard in &self.shards {
+            let entries: Vec<Entry> = shard.read().known.iter().map(|known| known.to_entry()).collect();
+            entries.iter().for_each(&mut visit);
+        }
+    }
+
+    /// How many links are in memory.
+    pub fn links(&self) -> usize {
+        self.links.load(Ordering::Relaxed)
+    }
+
+    /// About how many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many of them cannot be followed.
+    pub fn unfollowable(&self) -> usize {
+        self.unfollowable.load(Ordering::Relaxed)
+    }
+
+    /// How many were evicted to keep to the limit.
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, known: &Known, order: Ordering, change: fn(usize, usize) -> usize) {
+        let apply = |counter: &AtomicUsize, n: usize| {
+            if n > 0 {
+                let _always_changes = counter.fetch_update(order, Ordering::Acquire, |old| Some(change(old, n)));
+            }
+        };
+        apply(&self.bytes, known.bytes());
+        apply(&self.links, usize::from(known.link.is_some()));
+        apply(&self.unfollowable, usize::from(known.link.as_ref().is_some_and(|link| link.destination.is_none())));
+    }
+
+    /// Removes an arbitrary entry of the shard: the one a clock hand comes to next.
+    fn evict(&self, shard: &mut Shard) -> bool {
+        for _ in 0..shard.known.num_buckets() {
+            shard.hand = (shard.hand + 1) % shard.known.num_buckets();
+            if let Ok(victim) = shard.known.get_bucket_entry(shard.hand) {
+                let (known, _) = victim.remove();
+                self.count(&known, Ordering::AcqRel, usize::wrapping_sub);
+                self.evicted.fetch_add(1, Ordering::Relaxed);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// The hash's lower bits choose within the shard, so the upper ones choose the shard.
+fn shard_of(hash: u64) -> usize {
+    (hash >> 48) as usize % SHARDS
+}
+
+impl Known {
+    fn bytes(&self) -> usize {
+        let text = self.link.as_ref().map_or(0, |link| {
+            link.destination.as_ref().map_or(0, |d| d.as_str().len()) + link.fallback.as_ref().map_or(0, |f| f.len())
+        });
+        size_of::<Self>() + SLOT_BYTES + text
+    }
+
+    fn to_entry(&self) -> Entry {
+        let link = self.link.as_ref().map(|link| Published {
+            link: link.link,
+            vendor: link.vendor,
+            affiliate: link.affiliate,
+            product: link.product,
+            destination: link.destination.as_ref().map_or("", Template::as_str).to_owned(),
+            fallback: link.fallback.as_deref().map(str::to_owned),
+            is_active: link.is_active,
+            expires: link.expires,
+        });
+        Entry { code: self.code.to_string(), version: self.version, link }
+    }
+}
+
+impl Link {
+    fn from_published(published: Published) -> Self {
+        let fallback = published.fallback.filter(|url| Template::compile(url).is_ok());
+        Self {
+            link: published.link,
+            affiliate: published.affiliate,
+            product: published.product,
+            expires: published.expires,
+            destination: Template::compile(&published.destination).ok(),
+            fallback: fallback.map(String::into_boxed_str),
+            vendor: published.vendor,
+            is_active: published.is_active,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn entry(code: &str, version: u64, to: Option<&str>) -> Entry {
+        let link = to.map(|to| Published {
+            link: LinkId(7),
+            vendor: VendorId(2),
+            affiliate: 5,
+            product: 0,
+            destination: to.to_owned(),
+            fallback: None,
+            is_active: true,
+            expires: None,
+        });
+        Entry { code: code.to_owned(), version, link }
+    }
+
+    fn leads_to(table: &Table, code: &str) -> Option<String> {
+        let code = Code::new(code.as_bytes()).expect("a code");
+        table.with(&code, |known| known.link.as_ref().and_then(|l| l.destination.as_ref()).map(|d| d.as_str().to_owned()))?
+    }
+
+    #[test]
+    fn the_newest_version_wins_in_any_order() {
+        let table = Table::new(usize::MAX);
+        let [one, two] = ["https://shop.example.com/1", "https://shop.example.com/2"];
+        assert_eq!(table.tell(entry("demo", 2, Some(two)), 1, WhenFull::Skip), Told::Stored);
+        assert_eq!(table.tell(entry("demo", 1, Some(one)), 1, WhenFull::Skip), Told::Old);
+        assert_eq!(table.tell(entry("demo", 2, Some(one)), 1, WhenFull::Skip), Told::Old);
+        assert_eq!(leads_to(&table, "demo").as_deref(), Some(two));
+        assert_eq!(table.tell(entry("demo", 3, None), 1, WhenFull::Skip), Told::Stored);
+        assert_eq!(table.tell(entry("demo", 2, Some(two)), 1, WhenFull::Skip), Told::Old, "a deleted link stays deleted");
+        assert_eq!((leads_to(&table, "demo"), table.links()), (None, 0));
+        assert_eq!(table.tell(entry("no", 1, Some(one)), 1, WhenFull::Skip), Told::Bad);
+    }
+
+    #[test]
+    fn a_sweep_forgets_what_the_load_did_not_see() {
+        let table = Table::new(usize::MAX);
+        for i in 0..100 {
+            table.tell(entry(&format!("code{i}"), 1, Some("https://shop.example.com/")), 1, WhenFull::Skip);
+        }
+        for i in 0..50 {
+            table.tell(entry(&format!("code{i}"), 1, Some("https://shop.example.com/")), 2, WhenFull::Skip);
+        }
+        assert_eq!((table.sweep(2), table.links()), (50, 50));
+        assert_eq!((table.sweep(3), table.links(), table.bytes()), (50, 0, 0));
+    }
+
+    #[test]
+    fn a_destination_that_cannot_be_followed_is_counted() {
+        let table = Table::new(usize::MAX);
+        table.tell(entry("demo", 1, Some("javascript:alert(1)")), 1, WhenFull::Skip);
+        assert_eq!((table.links(), table.unfollowable(), leads_to(&table, "demo")), (1, 1, None));
+        table.tell(entry("demo", 2, Some("https://shop.example.com/")), 1, WhenFull::Skip);
+        assert_eq!((table.links(), table.unfollowable()), (1, 0));
+    }
+
+    #[test]
+    fn the_memory_limit_holds() {
+        let table = Table::new(100_000);
+        for i in 0..2_000 {
+            table.tell(entry(&format!("code{i}"), 1, Some("https://shop.example.com/")), 1, WhenFull::Skip);
+        }
+        let before = table.links();
+        assert!(table.bytes() <= 100_000 && before > 300, "{before} links in {} bytes", table.bytes());
+        for i in 2_000..4_000 {
+            table.tell(entry(&format!("code{i}"), 1, Some("https://shop.example.com/")), 1, WhenFull::Evict);
+        }
+        assert!(table.bytes() <= 100_000 && table.evicted() > 1_000, "{} evicted", table.evicted());
+    }
+
+    #[test]
+    fn what_is_visited_can_be_told_again() {
+        let table = Table::new(usize::MAX);
+        let given = [entry("demo1", 4, Some("https://shop.example.com/{sub1}")), entry("demo2", 5, None)];
+        given.iter().for_each(|e| _ = table.tell(e.clone(), 1, WhenFull::Skip));
+        let mut seen = Vec::new();
+        table.each(|e| seen.push(e.clone()));
+        seen.sort_by(|a, b| a.code.cmp(&b.code));
+        assert_eq!(seen, given);
+    }
+}

@@ -1,0 +1,95 @@
+//! The public port: a listener and a runtime of its own for each worker, and limits on who may keep it busy.
+
+mod connection;
+mod doors;
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use self::connection::Connections;
+use crate::handler::Worker;
+
+pub use self::doors::{Doors, Limits};
+
+/// Connections the kernel completes before we accept them: a second of a burst.
+const BACKLOG: i32 = 4_096;
+/// After a failed accept (no file descriptors left), long enough not to spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Requests under way may take so long after a stop; then their connections are dropped.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often long-lived connections are looked at.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Binds one listener for each worker to the same address; the kernel spreads connections over them.
+pub fn bind(listen: SocketAddr, workers: usize) -> anyhow::Result<(SocketAddr, Vec<TcpListener>)> {
+    let mut listeners = Vec::with_capacity(workers);
+    let mut address = listen;
+    for _ in 0..workers {
+        let listener = bind_one(address)
+            .with_context(|| format!("cannot listen on {address}; is it in use, or not an address of this machine?"))?;
+        address = listener.local_addr()?;
+        listeners.push(listener);
+    }
+    Ok((address, listeners))
+}
+
+fn bind_one(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Serves on the current thread until `stop`, then finishes what is under way.
+pub fn serve(listener: TcpListener, worker: Worker, doors: &std::sync::Arc<Doors>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(Default::default())
+        .context("cannot start a worker's runtime")?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener).context("cannot use the listener")?;
+        let connections = Rc::new(Connections::new(worker, doors.clone()));
+        accept_until(&listener, &connections, stop).await;
+        // Closing the listener resets what waits in its queue, so that is emptied first.
+        while let Some(Ok((socket, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {
+            connections.open(socket, peer);
+        }
+        drop(listener);
+        connections.finish(DRAIN).await;
+        Ok(())
+    })
+}
+
+async fn accept_until(listener: &tokio::net::TcpListener, connections: &Rc<Connections>, stop: &CancellationToken) {
+    let mut sweep = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = sweep.tick() => connections.sweep(),
+            accepted = listener.accept() => match accepted {
+                Ok((socket, peer)) => connections.open(socket, peer),
+                Err(error) if is_the_peers(&error) => debug!(%error, "a connection ended before it began"),
+                Err(error) => {
+                    warn!(%error, "cannot accept connections");
+                    metrics::counter!("redirector_accept_failures_total").increment(1);
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+}
+
+fn is_the_peers(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,213 @@
+//! One connection: hyper behind a guard that catches panics and can be told to finish or to go.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{Either, FutureExt as _, LocalBoxFuture};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use runtime::clock;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tracing::{debug, error};
+
+use super::doors::{Doors, Seat};
+use crate::handler::{Body, Step, Worker};
+
+/// From the first byte of a request to the end of its headers, and from one request to the next.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Request line and headers together: browsers send two kilobytes.
+const MAX_HEAD: usize = 16 * 1024;
+/// Then a connection is asked to end, so that no client stays on one worker for ever.
+const MAX_AGE: Duration = Duration::from_mins(10);
+/// Then it is dropped: somebody sends, or reads, too slowly to mean it.
+const LAST_AGE: Duration = Duration::from_secs(615);
+/// Answers that nobody acknowledges for so long were sent into the void.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+
+/// A worker's connections.
+pub(super) struct Connections {
+    worker: Rc<Worker>,
+    doors: Arc<Doors>,
+    builder: http1::Builder,
+    open: RefCell<HashMap<u64, Rc<Control>>>,
+    opened: Cell<u64>,
+    closed: Notify,
+}
+
+/// What a connection is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Serve,
+    /// Answer what was asked, then end.
+    Finish,
+    /// End now.
+    Drop,
+}
+
+/// The handle on a connection's task. The task stores its waker once; wishes wake it.
+#[derive(Debug)]
+struct Control {
+    wish: Cell<Wish>,
+    waker: RefCell<Option<Waker>>,
+    since: Instant,
+}
+
+impl Control {
+    fn wish(&self, wish: Wish) {
+        if self.wish.replace(wish) != wish {
+            self.waker.borrow().iter().for_each(Waker::wake_by_ref);
+        }
+    }
+}
+
+impl Connections {
+    pub(super) fn new(worker: Worker, doors: Arc<Doors>) -> Self {
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD);
+        Self {
+            worker: Rc::new(worker),
+            doors,
+            builder,
+            open: RefCell::default(),
+            opened: Cell::new(0),
+            closed: Notify::new(),
+        }
+    }
+
+    /// Takes a connection in, or turns it away.
+    pub(super) fn open(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr) {
+        let Some(seat) = self.doors.enter(peer.ip()) else {
+            metrics::counter!("redirector_turned_away_connections_total").increment(1);
+            return;
+        };
+        let tuned = socket.set_nodelay(true).and_then(|()| {
+            socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(UNACKNOWLEDGED))
+        });
+        if let Err(error) = tuned {
+            debug!(%error, "a connection ended before it began");
+            return;
+        }
+        let number = self.opened.get();
+        self.opened.set(number + 1);
+        let control =
+            Rc::new(Control { wish: Cell::new(Wish::Serve), waker: RefCell::default(), since: clock::monotonic() });
+        self.open.borrow_mut().insert(number, control.clone());
+        let service = Answers { worker: self.worker.clone(), peer: peer.ip() };
+        let connection = Box::pin(self.builder.serve_connection(TokioIo::new(socket), service));
+        let guarded = Guarded { connection, control, finishing: false };
+        tokio::task::spawn_local(self.clone().attend(number, guarded, seat));
+    }
+
+    async fn attend(self: Rc<Self>, number: u64, guarded: Guarded, seat: Seat) {
+        match guarded.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!(%error, "a connection broke"),
+            Err(panic) => {
+                let text = panic.downcast_ref::<&str>().copied();
+                let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+                error!(panic = text.unwrap_or("no message"), "a request panicked; its connection was closed");
+                metrics::counter!("redirector_panics_total").increment(1);
+            }
+        }
+        self.open.borrow_mut().remove(&number);
+        drop(seat);
+        self.closed.notify_one();
+    }
+
+    /// Ends connections that have become too old.
+    pub(super) fn sweep(&self) {
+        let now = clock::monotonic();
+        for control in self.open.borrow().values() {
+            match now.duration_since(control.since) {
+                age if age > LAST_AGE => control.wish(Wish::Drop),
+                age if age > MAX_AGE => control.wish(Wish::Finish),
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets all connections finish, and drops those that do not within `limit`.
+    pub(super) async fn finish(&self, limit: Duration) {
+        for (wish, limit) in [(Wish::Finish, limit), (Wish::Drop, Duration::from_secs(1))] {
+            self.open.borrow().values().for_each(|control| control.wish(wish));
+            let all_closed = async {
+                while !self.open.borrow().is_empty() {
+                    self.closed.notified().await;
+                }
+            };
+            if tokio::time::timeout(limit, all_closed).await.is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+type Connection = http1::Connection<TokioIo<TcpStream>, Answers>;
+
+/// A connection that ends by itself, by a wish, or by a panic; none of them harms another.
+struct Guarded {
+    connection: Pin<Box<Connection>>,
+    control: Rc<Control>,
+    finishing: bool,
+}
+
+impl Future for Guarded {
+    type Output = Result<hyper::Result<()>, Box<dyn Any + Send>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.control.wish.get() {
+            Wish::Serve => {}
+            Wish::Finish if self.finishing => {}
+            Wish::Finish => {
+                self.finishing = true;
+                self.connection.as_mut().graceful_shutdown();
+            }
+            Wish::Drop => return Poll::Ready(Ok(Ok(()))),
+        }
+        if self.control.waker.borrow().is_none() {
+            *self.control.waker.borrow_mut() = Some(cx.waker().clone());
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.connection.as_mut().poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+}
+
+/// The worker, asked by one peer.
+struct Answers {
+    worker: Rc<Worker>,
+    peer: IpAddr,
+}
+
+type Answer = Result<Response<Body>, Infallible>;
+
+impl Service<Request<Incoming>> for Answers {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<Ready<Answer>, LocalBoxFuture<'static, Answer>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        match self.worker.answer(&request, self.peer) {
+            Step::Done(reply) => Either::Left(ready(Ok(reply))),
+            step => {
+                let (worker, peer) = (self.worker.clone(), self.peer);
+                Either::Right(async move { Ok(worker.finish(request, peer, step).await) }.boxed_local())
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Speaking to Redis: a batch as a call of `apply`, its answer, and the two questions about where things stand.
+
+use std::time::Duration;
+
+use common::ids::{Lane, Partition, Seq};
+use common::ship::{Answer, SKETCH_TTL};
+use common::wire::{PartitionKeys, script};
+use futures_util::future::try_join_all;
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+
+use super::lane::Call;
+use crate::store::Connection;
+
+/// How long an answer may take. Redis works a call off in two milliseconds; after this its outcome is unknown.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The names and texts every call needs.
+#[derive(Debug)]
+pub(super) struct Speech {
+    apply_hash: String,
+    keys: Vec<PartitionKeys>,
+}
+
+/// Where Redis stands for one partition of a lane.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    /// Where its buckets end. `None`: it does not know the lane.
+    pub(super) end: Option<Seq>,
+    /// What Postgres has.
+    pub(super) durable: Seq,
+}
+
+impl Speech {
+    pub(super) fn new(partitions: common::ids::Partitions) -> Self {
+        let apply_hash = redis::Script::new(script::APPLY).get_hash().to_owned();
+        Self { apply_hash, keys: partitions.iter().map(PartitionKeys::new).collect() }
+    }
+
+    /// Sends a batch. A server that has forgotten the script gets its text, with the same batch.
+    pub(super) async fn apply(&self, call: &Call, connection: &mut Connection) -> RedisResult<Answer> {
+        match self.command("EVALSHA", &self.apply_hash, call).query_async(connection).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                metrics::counter!("redirector_ship_replies_total", "reply" => "noscript").increment(1);
+                let reply = self.command("EVAL", script::APPLY, call).query_async(connection).await?;
+                answer(reply)
+            }
+            reply => answer(reply?),
+        }
+    }
+
+    fn command(&self, verb: &str, script: &str, call: &Call) -> Cmd {
+        let keys = &self.keys[usize::from(call.partition.0)];
+        let (counts, visits) = (&call.sums.counts, &call.sums.visits);
+        let arguments = 15 + counts.len() * 2 + call.sums.sketches * 2 + visits.len();
+        let mut cmd = Cmd::with_capacity(arguments, script.len() + 32 * arguments);
+        let mut text = Vec::with_capacity(64);
+        cmd.arg(verb).arg(script).arg(4 + call.sums.sketches);
+        cmd.arg(&keys.end).arg(&keys.base).arg(&keys.counts).arg(&keys.claim);
+        for same in visits.chunk_by(|a, b| (a.link, a.day) == (b.link, b.day)) {
+            keys.write_sketch(same[0].link, same[0].day, &mut text);
+            cmd.arg(&text);
+        }
+        cmd.arg(call.lane.0).arg(call.from.0).arg(call.to.0).arg(u8::from(call.opens_lane)).arg(call.claim);
+        cmd.arg(counts.len()).arg(call.sums.sketches).arg(SKETCH_TTL.0);
+        for (count, n) in counts {
+            count.write(&mut text);
+            cmd.arg(&text).arg(*n);
+        }
+        for same in visits.chunk_by(|a, b| (a.link, a.day) == (b.link, b.day)) {
+            cmd.arg(same.len());
+            same.iter().for_each(|visit| _ = cmd.arg(&visit.visitor.to_le_bytes()[..]));
+        }
+        cmd
+    }
+
+    /// Asks where a lane stands, for every partition. A cluster is asked slot by slot.
+    pub(super) async fn standings(&self, lane: Lane, connection: &Connection) -> RedisResult<Vec<Standing>> {
+        let ask = |keys: &[PartitionKeys]| {
+            let mut pipeline = redis::pipe();
+            for keys in keys {
+                pipeline.cmd("HGET").arg(&keys.end).arg(lane.0).cmd("HGET").arg(&keys.durable).arg(lane.0);
+            }
+            let mut connection = connection.clone();
+            async move { pipeline.query_async::<Vec<Option<u64>>>(&mut connection).await }
+        };
+        let numbers = match connection {
+            Connection::Server(_) => ask(&self.keys).await?,
+            Connection::Cluster(_) => try_join_all(self.keys.chunks(1).map(ask)).await?.concat(),
+        };
+        let standing = |pair: &[Option<u64>]| Standing { end: pair[0].map(Seq), durable: Seq(pair[1].unwrap_or(0)) };
+        Ok(numbers.chunks_exact(2).map(standing).collect())
+    }
+}
+
+fn answer((kind, seq): (String, String)) -> RedisResult<Answer> {
+    let seq_at = || seq.parse().map(Seq).map_err(|_| unreadable("apply answered without a seq"));
+    match kind.as_str() {
+        "OK" => Ok(Answer::Counted(seq_at()?)),
+        "STALE" => Ok(Answer::EndsAt(seq_at()?)),
+        "MISSING" => Ok(Answer::Missing),
+        _ => Err(unreadable("apply gave an unknown answer")),
+    }
+}
+
+fn unreadable(what: &'static str) -> RedisError {
+    RedisError::from((ErrorKind::UnexpectedReturnType, what))
+}
+
+/// What a call ended with, for metrics.
+pub(super) fn name_of(outcome: &RedisResult<Answer>) -> &'static str {
+    match outcome {
+        Ok(Answer::Counted(_)) => "ok",
+        Ok(Answer::EndsAt(_)) => "stale",
+        Ok(Answer::Missing) => "missing",
+        Err(error) if error.is_timeout() => "timeout",
+        Err(_) => "error",
+    }
+}
+
+/// One part of a lane's number and place, for results that come back in any order.
+pub(super) type Place = (Lane, Partition);

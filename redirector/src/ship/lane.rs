@@ -1,0 +1,236 @@
+//! What is to be shipped of one lane: for each partition a cursor, the records that follow it, and their claim.
+//!
+//! The cursor moves by Redis's word alone. Records wait in memory up to a limit; beyond it they stay in the journal,
+//! where they are safe, and are read again later.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::ids::{Lane, Partition, Seq};
+use common::ship::{Answer, BATCH_RECORDS, Batch, Cursor, Sums};
+use common::wire::Record;
+
+use crate::journal::LaneLog;
+
+/// Records of a partition that wait in memory: one batch in flight and one behind it.
+const PENDING: usize = 2 * BATCH_RECORDS;
+/// Records read from the journal in one go: a few milliseconds of work.
+const READ: u32 = 16_384;
+/// The first pause after a failed call, doubled with each further one.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+/// The longest pause after failed calls.
+const RETRY_LAST: Duration = Duration::from_secs(2);
+/// After an emptied Redis was told where an old lane stands, how long to wait for the aggregator to set it to what
+/// Postgres has: two of its intervals. Without the pause, days of records would be sent and thrown away.
+const HOLD: Duration = Duration::from_secs(10);
+
+/// One lane on its way to Redis.
+#[derive(Debug)]
+pub(super) struct ShipLane {
+    pub(super) log: Arc<LaneLog>,
+    pub(super) parts: Vec<Part>,
+}
+
+/// One partition of a lane.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    cursor: Cursor,
+    /// Where Redis ends, as the journal sees it: everything behind it is to be shipped.
+    start: Seq,
+    /// The records after `start`, up to `next`.
+    pending: VecDeque<Record>,
+    next: Seq,
+    /// The lane's records in this partition up to `next`.
+    claim: u64,
+    /// `next` was moved to a place whose claim is not known.
+    adrift: bool,
+    flying: bool,
+    /// Changes with everything sent and heard, so that an answer to an older question is told from news.
+    pub(super) turn: u64,
+    failures: u32,
+    not_before: Option<Instant>,
+    /// Redis has once held records of it.
+    was_known: bool,
+}
+
+/// One call of `apply`.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) lane: Lane,
+    pub(super) partition: Partition,
+    pub(super) from: Seq,
+    pub(super) to: Seq,
+    pub(super) opens_lane: bool,
+    pub(super) claim: u64,
+    pub(super) records: usize,
+    pub(super) sums: Sums,
+}
+
+impl ShipLane {
+    pub(super) fn new(log: Arc<LaneLog>) -> Self {
+        let parts = log.partitions.iter().map(|_| Part::default()).collect();
+        Self { log, parts }
+    }
+
+    /// Reads what follows from the journal, as far as there is room for it.
+    pub(super) fn fill(&mut self) -> io::Result<()> {
+        self.locate()?;
+        let wants = |part: &Part, room: usize| part.cursor != Cursor::Unknown && part.pending.len() < room;
+        let Some(head) = self.parts.iter().filter(|p| wants(p, PENDING)).map(|p| p.next).max() else {
+            return Ok(());
+        };
+        if head < self.log.committed() {
+            self.read(head, |part| wants(part, PENDING) && part.next == head)?;
+        }
+        // Those that fell behind are served from where the last of them stands, together.
+        let behind = |part: &Part| wants(part, BATCH_RECORDS) && part.next < head;
+        if let Some(from) = self.parts.iter().filter(|p| behind(p)).map(|p| p.next).min() {
+            self.read(from, behind)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, from: Seq, eligible: impl Fn(&Part) -> bool) -> io::Result<()> {
+        let mut open: Vec<bool> = self.parts.iter().map(eligible).collect();
+        let (log, parts) = (&self.log, &mut self.parts);
+        let scanned = log.scan(from, READ, |record| {
+            let p = usize::from(record.link.partition(log.partitions).0);
+            let part = &mut parts[p];
+            if !open[p] || record.seq <= part.next {
+                return;
+            }
+            if part.pending.len() == PENDING {
+                open[p] = false;
+                return;
+            }
+            part.pending.push_back(*record);
+            part.next = record.seq;
+            part.claim += 1;
+        })?;
+        for (part, _) in parts.iter_mut().zip(&open).filter(|(_, open)| **open) {
+            part.next = part.next.max(scanned.upto);
+        }
+        Ok(())
+    }
+
+    /// Finds the claims of the places that Redis's answers moved cursors to.
+    fn locate(&mut self) -> io::Result<()> {
+        let adrift = self.log.partitions.iter().zip(&self.parts).filter(|(_, part)| part.adrift);
+        let points: Vec<(Partition, Seq)> = adrift.map(|(p, part)| (p, part.next)).collect();
+        if points.is_empty() {
+            return Ok(());
+        }
+        for ((partition, _), claim) in points.iter().zip(self.log.claims_at(&points)?) {
+            let part = &mut self.parts[usize::from(partition.0)];
+            (part.claim, part.adrift) = (claim, false);
+        }
+        Ok(())
+    }
+
+    /// The next call of a partition, if one is due. It is in flight from now on.
+    pub(super) fn next_call(&mut self, partition: Partition, now: Instant) -> Option<Call> {
+        let part = &mut self.parts[usize::from(partition.0)];
+        let waits = part.flying || part.adrift || part.not_before.is_some_and(|at| now < at);
+        if waits || part.pending.is_empty() || part.cursor == Cursor::Unknown {
+            return None;
+        }
+        let mut batch = Batch::default();
+        let _until_it_is_full = part.pending.iter().all(|record| batch.push(record));
+        part.flying = true;
+        part.turn += 1;
+        Some(Call {
+            lane: self.log.lane,
+            partition,
+            from: part.cursor.from(),
+            to: batch.to,
+            opens_lane: part.cursor.opens_lane(),
+            claim: part.claim - (part.pending.len() - batch.records) as u64,
+            records: batch.records,
+            sums: batch.sums(),
+        })
+    }
+
+    /// Redis answered a call.
+    pub(super) fn answered(&mut self, partition: Partition, answer: Answer, now: Instant) {
+        let part = &mut self.parts[usize::from(partition.0)];
+        part.flying = false;
+        part.failures = 0;
+        part.not_before = None;
+        if matches!(answer, Answer::Counted(_)) && part.cursor == Cursor::Missing && part.was_known {
+            part.not_before = Some(now + HOLD);
+        }
+        part.follow(answer);
+    }
+
+    /// A call failed, or its outcome is unknown: the same batch is sent again later.
+    pub(super) fn failed(&mut self, partition: Partition, now: Instant) {
+        let part = &mut self.parts[usize::from(partition.0)];
+        part.flying = false;
+        part.turn += 1;
+        let pause = RETRY_FIRST * (1 << part.failures.min(6));
+        // Partitions spread out a little, so that a server that comes back is not asked by all at once.
+        part.not_before = Some(now + pause.min(RETRY_LAST) + Duration::from_millis(u64::from(partition.0) % 16 * 3));
+        part.failures += 1;
+    }
+
+    /// Redis was asked where it ends, when the partition's turn was `turn`.
+    pub(super) fn heard(&mut self, partition: Partition, turn: u64, end: Option<Seq>) {
+        let part = &mut self.parts[usize::from(partition.0)];
+        if part.flying || part.turn != turn {
+            return;
+        }
+        let answer = end.map_or(Answer::Missing, Answer::EndsAt);
+        if part.cursor.after(answer) != part.cursor {
+            part.not_before = None;
+            part.follow(answer);
+        }
+    }
+
+    /// Whether everything that can be read is with Redis.
+    pub(super) fn is_shipped(&self) -> bool {
+        let committed = self.log.committed();
+        self.parts.iter().all(|part| part.pending.is_empty() && !part.flying && part.next >= committed)
+    }
+
+    /// Whether a partition has more in the journal than in memory.
+    pub(super) fn is_behind(&self, partition: Partition) -> bool {
+        let part = &self.parts[usize::from(partition.0)];
+        part.pending.len() < BATCH_RECORDS && part.next < self.log.committed()
+    }
+
+    /// How many of the lane's records are with Redis, by their claims.
+    pub(super) fn confirmed(&self) -> u64 {
+        self.parts.iter().map(|part| part.claim.saturating_sub(part.pending.len() as u64)).sum()
+    }
+
+    /// The time of the oldest record that waits, µs since 1970.
+    pub(super) fn oldest_us(&self) -> Option<u64> {
+        let waiting = |part: &Part| match part.pending.front() {
+            Some(record) => Some(record.at_us),
+            None if part.next < self.log.committed() => self.log.time_after(part.next),
+            None => None,
+        };
+        self.parts.iter().filter_map(waiting).min()
+    }
+}
+
+impl Part {
+    fn follow(&mut self, answer: Answer) {
+        self.turn += 1;
+        self.cursor = self.cursor.after(answer);
+        let end = self.cursor.from();
+        self.was_known |= end > Seq::ZERO;
+        if !self.adrift && (self.start..=self.next).contains(&end) {
+            while self.pending.front().is_some_and(|record| record.seq <= end) {
+                self.pending.pop_front();
+            }
+        } else {
+            self.pending.clear();
+            self.next = end;
+            self.adrift = true;
+        }
+        self.start = end;
+    }
+}
