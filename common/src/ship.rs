@@ -139,7 +139,11 @@ impl Batch {
 impl Visit {
     fn unpack(packed: u128) -> Self {
         let sketch = (packed >> 64) as u64;
-        Self { link: LinkId(sketch >> DAY_BITS), day: Day((sketch & DAY_MASK) as u32), visitor: packed as u64 }
+        Self {
+            link: LinkId(sketch >> DAY_BITS),
+            day: Day((sketch & DAY_MASK) as u32),
+            visitor: packed as u64,
+        }
     }
 }
 

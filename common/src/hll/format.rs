@@ -240,7 +240,9 @@ mod tests {
             stride in 1..8_usize,
         ) {
             let mut sketch = Sketch::new();
-            set.iter().for_each(|(at, value)| sketch.registers[at / stride] = *value);
+            for (at, value) in set {
+                sketch.registers[at / stride] = value;
+            }
             for bytes in [Some(write_dense(&sketch.registers)), write_sparse(&sketch.registers)].into_iter().flatten() {
                 let read = Sketch::from_redis(&bytes).expect("our own bytes");
                 prop_assert!(read.registers == sketch.registers);

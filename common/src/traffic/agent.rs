@@ -5,6 +5,7 @@
 //! the start-up time. Programs are told from people by the vendored list in `data/`, which others keep current, and
 //! by the words that programs use of themselves. An answer costs microseconds: an edge keeps it for each agent.
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Browser, Device, Os};
@@ -35,16 +36,29 @@ pub struct Agent {
 /// Reads user agents. Made once for each process: making it costs milliseconds.
 #[derive(Debug, Clone)]
 pub struct Classifier {
-    programs: Regex,
+    /// Programs known by a text in their agent.
+    named: AhoCorasick,
+    /// Programs known by an expression.
+    shaped: Regex,
+    systems: Table<Os>,
+    devices: Table<Device>,
+    browsers: Table<Browser>,
 }
 
 impl Classifier {
     /// Compiles the list of programs.
     pub fn new() -> Self {
-        let known = CRAWLERS.lines().filter(|line| !line.starts_with('#'));
-        let alternatives: Vec<&str> = known.chain([SELF_NAMED]).collect();
-        let programs = RegexBuilder::new(&alternatives.join("|")).unicode(false).build();
-        Self { programs: programs.expect("the vendored expressions compile, as the tests show") }
+        let lines = || CRAWLERS.lines().filter(|line| !line.starts_with('#'));
+        let expressions: Vec<&str> =
+            lines().filter(|line| literal(line).is_none()).chain([SELF_NAMED]).collect();
+        let shaped = RegexBuilder::new(&expressions.join("|")).unicode(false).build();
+        Self {
+            named: search_for(lines().filter_map(literal)),
+            shaped: shaped.expect("the vendored expressions compile, as the tests show"),
+            systems: Table::new(SYSTEMS),
+            devices: Table::new(DEVICES),
+            browsers: Table::new(BROWSERS),
+        }
     }
 
     /// What this `User-Agent` header says. Without one (empty), a program asks.
@@ -53,14 +67,56 @@ impl Classifier {
         if ua.trim_ascii().is_empty() {
             return Agent { device: Device::Unknown, browser: Browser::Unknown, os: Os::Unknown, bot: true };
         }
-        let os = os(ua);
-        Agent { device: device(ua, os), browser: browser(ua, os), os, bot: self.programs.is_match(ua) }
+        let os = self.systems.first(ua).unwrap_or(Os::Other);
+        let device = self.devices.first(ua).unwrap_or_else(|| device_of_system(ua, os));
+        let browser = self.browsers.first(ua).unwrap_or_else(|| browser_of_system(ua, os));
+        Agent { device, browser, os, bot: self.named.is_match(ua) || self.shaped.is_match(ua) }
     }
 }
 
 impl Default for Classifier {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The text an expression stands for, if it stands for one only.
+fn literal(expression: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut characters = expression.chars();
+    while let Some(character) = characters.next() {
+        text.push(match character {
+            '\\' => characters.next().filter(char::is_ascii_punctuation)?,
+            '.' | '*' | '+' | '?' | '|' | '^' | '$' | '(' | ')' | '[' | ']' | '{' | '}' => return None,
+            plain => plain,
+        });
+    }
+    Some(text)
+}
+
+/// One automaton for all texts, made whole at once. An expression of so many alternatives would be made while it
+/// is used, at a millisecond for each browser it has not seen.
+fn search_for(texts: impl IntoIterator<Item: AsRef<[u8]>>) -> AhoCorasick {
+    let small = Some(AhoCorasickKind::ContiguousNFA);
+    AhoCorasick::builder().kind(small).build(texts).expect("a few thousand short texts are within its limits")
+}
+
+/// Tokens and what they mean, in order. All are searched for in one pass.
+#[derive(Debug, Clone)]
+struct Table<T: 'static> {
+    tokens: AhoCorasick,
+    rows: &'static [(&'static str, T)],
+}
+
+impl<T: Copy> Table<T> {
+    fn new(rows: &'static [(&'static str, T)]) -> Self {
+        Self { tokens: search_for(rows.iter().map(|(token, _)| token)), rows }
+    }
+
+    /// The word of the first row whose token is there.
+    fn first(&self, ua: &[u8]) -> Option<T> {
+        let rows = self.tokens.find_overlapping_iter(ua).map(|found| found.pattern().as_usize());
+        rows.min().map(|row| self.rows[row].1)
     }
 }
 
@@ -90,10 +146,6 @@ const SYSTEMS: &[(&str, Os)] = &[
     ("X11", Os::Linux),
 ];
 
-fn os(ua: &[u8]) -> Os {
-    first(ua, SYSTEMS).unwrap_or(Os::Other)
-}
-
 /// Devices that are named, whatever system they run.
 const DEVICES: &[(&str, Device)] = &[
     ("PlayStation", Device::Console),
@@ -121,10 +173,7 @@ const DEVICES: &[(&str, Device)] = &[
     ("iPod", Device::Mobile),
 ];
 
-fn device(ua: &[u8], os: Os) -> Device {
-    if let Some(named) = first(ua, DEVICES) {
-        return named;
-    }
+fn device_of_system(ua: &[u8], os: Os) -> Device {
     match os {
         // Windows says `Tablet PC` of every computer with a touch screen.
         Os::Windows | Os::Macos | Os::ChromeOs | Os::Linux => Device::Desktop,
@@ -184,24 +233,18 @@ const BROWSERS: &[(&str, Browser)] = &[
     ("Chromium/", Browser::Chrome),
 ];
 
-fn browser(ua: &[u8], os: Os) -> Browser {
-    match first(ua, BROWSERS) {
-        Some(browser) => browser,
-        None if !matches!(os, Os::Ios | Os::Macos) => Browser::Other,
-        None if has(ua, "Version/") && has(ua, "Safari/") => Browser::Safari,
+fn browser_of_system(ua: &[u8], os: Os) -> Browser {
+    match os {
+        Os::Ios | Os::Macos if has(ua, "Version/") && has(ua, "Safari/") => Browser::Safari,
         // Apple's web view leaves out both.
-        None if os == Os::Ios && has(ua, "AppleWebKit/") => Browser::OtherApp,
-        None => Browser::Other,
+        Os::Ios if has(ua, "AppleWebKit/") => Browser::OtherApp,
+        _ => Browser::Other,
     }
-}
-
-fn first<T: Copy>(ua: &[u8], table: &[(&str, T)]) -> Option<T> {
-    table.iter().find(|(token, _)| has(ua, token)).map(|(_, word)| *word)
 }
 
 fn has(ua: &[u8], token: &str) -> bool {
     let token = token.as_bytes();
-    ua.windows(token.len()).any(|part| part[0] == token[0] && part == token)
+    ua.windows(token.len()).any(|part| part == token)
 }
 
 #[cfg(test)]

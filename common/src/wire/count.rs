@@ -27,8 +27,10 @@ impl Count {
     /// The link that is counted.
     pub fn link(&self) -> LinkId {
         match *self {
-            Self::Human(link, _) | Self::Filtered(link, _) => link,
-            Self::Platform(link, ..) | Self::Origin(link, ..) => link,
+            Self::Human(link, ..)
+            | Self::Filtered(link, ..)
+            | Self::Platform(link, ..)
+            | Self::Origin(link, ..) => link,
         }
     }
 

@@ -10,6 +10,7 @@
 //! `LINKLEDGER_SEEDS=10000 cargo test --release -p common --test simulation` is the nightly run.
 
 mod model;
+mod node;
 mod world;
 
 use model::Bug;

@@ -6,7 +6,8 @@ use common::flush::{Verdict, Watermark, base_agrees, reset_to};
 use common::ids::{Lane, Seq};
 use common::ship::{Answer, Cursor};
 
-use crate::model::{Apply, Bug, Click, Node, Postgres, Sealed};
+use crate::model::{Bug, Postgres};
+use crate::node::{Apply, Click, Node, Sealed};
 
 const EDGES: usize = 3;
 const AGGREGATORS: usize = 2;
@@ -19,21 +20,21 @@ const BACKUPS: usize = 10;
 
 /// What came out of a run.
 #[derive(Debug, Default)]
-pub struct Outcome {
-    pub clicks: usize,
-    pub lost: usize,
-    pub doubled: usize,
-    pub missing_in_sketch: usize,
-    pub difference: i64,
-    pub events: BTreeMap<&'static str, u32>,
+pub(crate) struct Outcome {
+    pub(crate) clicks: usize,
+    pub(crate) lost: usize,
+    pub(crate) doubled: usize,
+    pub(crate) missing_in_sketch: usize,
+    pub(crate) difference: i64,
+    pub(crate) events: BTreeMap<&'static str, u32>,
 }
 
 impl Outcome {
-    pub fn is_exact(&self) -> bool {
+    pub(crate) fn is_exact(&self) -> bool {
         self.lost == 0 && self.doubled == 0 && self.missing_in_sketch == 0 && self.difference == 0
     }
 
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.clicks += other.clicks;
         for (what, times) in &other.events {
             *self.events.entry(what).or_default() += times;
@@ -117,7 +118,7 @@ struct World {
 }
 
 /// One run: faults and healing, twice, then the audit.
-pub fn run(seed: u64, bug: Bug) -> Outcome {
+pub(crate) fn run(seed: u64, bug: Bug) -> Outcome {
     let mut world = World::new(seed, bug);
     for (steps, quiet) in [(STEPS, false), (QUIET_STEPS, true)] {
         for _ in 0..steps {
@@ -287,7 +288,12 @@ impl World {
             let surplus = self.replica_states.len().saturating_sub(REPLICA_LAG);
             self.replica_states.drain(..surplus);
         }
-        let answer = self.node(which).apply(batch, bug);
+        let node = self.node(which);
+        let mut batch = batch.clone();
+        if let (Bug::NoCompareAndSet, Some(end)) = (bug, node.end.get(&batch.lane)) {
+            batch.from = *end; // whatever arrives is taken for what comes next
+        }
+        let answer = node.apply(&batch);
         self.met(match answer {
             Answer::Counted(_) => "counted",
             Answer::EndsAt(_) => "ends_at",

@@ -1,0 +1,269 @@
+//! A whole Linkledger of its own: the real binaries under `onebox`, on free ports, in a folder that goes away.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::{Connection as _, PgConnection};
+
+/// A debug build on two busy cores: initdb, migrations, five processes.
+const START: Duration = Duration::from_mins(2);
+/// Nothing that works takes longer; what does not work must not hang the suite.
+pub(crate) const SOON: Duration = Duration::from_mins(1);
+const REPLY: Duration = Duration::from_secs(10);
+/// A browser, so that clicks count as human.
+pub(crate) const BROWSER: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+
+pub(crate) struct House {
+    folder: tempfile::TempDir,
+    onebox: Child,
+    pub(crate) database_url: String,
+    pub(crate) redis_url: String,
+}
+
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    pub(crate) fn location(&self) -> &str {
+        self.headers.get("location").map_or("", String::as_str)
+    }
+
+    /// The click token in the location.
+    pub(crate) fn token(&self) -> Option<&str> {
+        let (_, rest) = self.location().split_once("clk=")?;
+        Some(rest.split(['&', '#']).next().unwrap_or(rest))
+    }
+}
+
+/// A binary of this workspace, built by `script/test` before the tests run.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("this test");
+    let path = test.ancestors().nth(2).expect("target/debug").join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins`", path.display());
+    path
+}
+
+/// Asks again until it is true.
+pub(crate) fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+    let began = runtime::clock::monotonic();
+    let mut last = String::new();
+    while began.elapsed() < limit {
+        match is_so() {
+            Ok(true) => return Ok(()),
+            Ok(false) => last.clear(),
+            Err(error) => last = format!(": {error:#}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    bail!("not within {limit:?}: {what}{last}")
+}
+
+impl House {
+    /// Opens a house without a programme and waits until every service is ready.
+    pub(crate) fn open() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("linkledger-").tempdir()?;
+        let free = "127.0.0.1:0";
+        let onebox = Command::new(binary("onebox"))
+            .args(["up", "--empty", "--no-traffic", "--redirect-listen", free, "--console-listen", free])
+            .args(["--redirector-admin", free, "--aggregator-admin", free, "--console-admin", free])
+            .arg("--data-dir")
+            .arg(folder.path())
+            .env_remove("DATABASE_URL")
+            .env_remove("REDIS_URL")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(folder.path().join("onebox.log"))?)
+            .spawn()
+            .context("onebox up")?;
+        let mut house = Self { folder, onebox, database_url: String::new(), redis_url: String::new() };
+        house.wait_until_ready().with_context(|| house.logs())?;
+        let env =
+            Command::new(binary("onebox")).arg("env").arg("--data-dir").arg(house.folder.path()).output()?;
+        for line in String::from_utf8(env.stdout)?.lines() {
+            match line.split_once('=') {
+                Some(("DATABASE_URL", url)) => url.clone_into(&mut house.database_url),
+                Some(("REDIS_URL", url)) => url.clone_into(&mut house.redis_url),
+                _ => bail!("onebox env said {line:?}"),
+            }
+        }
+        Ok(house)
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let began: Instant = runtime::clock::monotonic();
+        while began.elapsed() < START {
+            if let Some(status) = self.onebox.try_wait()? {
+                bail!("onebox up ended: {status}");
+            }
+            let ready = |name: &str| self.address(name, "admin").and_then(|admin| get(admin, "/readyz", &[]));
+            if ["redirector", "aggregator", "console"]
+                .iter()
+                .all(|name| ready(name).is_ok_and(|r| r.status == 200))
+            {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("onebox was not ready within {START:?}")
+    }
+
+    /// What the services wrote, for a failing test.
+    pub(crate) fn logs(&self) -> String {
+        let tail = |path: PathBuf| {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().rev().take(15).collect();
+            format!("--- {}\n{}\n", path.display(), lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        };
+        let logs = std::fs::read_dir(self.data().join("logs"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        logs.chain([self.data().join("onebox.log")]).map(tail).collect()
+    }
+
+    fn board(&self) -> Result<serde_json::Value> {
+        Ok(serde_json::from_slice(&std::fs::read(self.data().join("processes.json"))?)?)
+    }
+
+    fn address(&self, name: &str, which: &str) -> Result<SocketAddr> {
+        let board = self.board()?;
+        Ok(board[name][which].as_str().with_context(|| format!("{name} has no {which}"))?.parse()?)
+    }
+
+    pub(crate) fn pid(&self, name: &str) -> Result<Pid> {
+        let pid = self.board()?[name]["pid"].as_i64().with_context(|| format!("{name} does not run"))?;
+        Pid::from_raw(i32::try_from(pid)?).context("a pid")
+    }
+
+    /// kill -9, then waits until `onebox` has started another one.
+    pub(crate) fn kill(&self, name: &str) -> Result<()> {
+        let pid = self.pid(name)?;
+        kill_process(pid, Signal::KILL)?;
+        until(&format!("{name} runs again"), SOON, || Ok(self.pid(name)? != pid))
+    }
+
+    pub(crate) fn signal(&self, name: &str, signal: Signal) -> Result<()> {
+        Ok(kill_process(self.pid(name)?, signal)?)
+    }
+
+    /// A click as a browser sends it.
+    pub(crate) fn click(&self, path: &str) -> Result<Reply> {
+        get(self.address("redirector", "listen")?, path, &[("user-agent", BROWSER)])
+    }
+
+    pub(crate) fn redirector(&self) -> Result<SocketAddr> {
+        self.address("redirector", "listen")
+    }
+
+    pub(crate) fn console(&self, path: &str) -> Result<Reply> {
+        get(self.address("console", "listen")?, path, &[])
+    }
+
+    /// One metric of a service, summed over its labels.
+    pub(crate) fn metric(&self, service: &str, name: &str) -> Result<f64> {
+        let text = get(self.address(service, "admin")?, "/metrics", &[])?.body;
+        let values = text.lines().filter_map(|line| line.strip_prefix(name));
+        let values =
+            values.filter(|rest| rest.starts_with(['{', ' '])).filter_map(|rest| rest.rsplit(' ').next());
+        let values: Vec<f64> = values.map(str::parse).collect::<Result<_, _>>()?;
+        ensure!(!values.is_empty(), "{service} has no metric {name}");
+        Ok(values.iter().sum())
+    }
+
+    pub(crate) async fn database(&self) -> Result<PgConnection> {
+        Ok(PgConnection::connect(&self.database_url).await?)
+    }
+
+    /// A vendor, an affiliate and links with these codes; waits until the edge redirects the last one.
+    pub(crate) async fn programme(&self, codes: &[String]) -> Result<()> {
+        let mut conn = self.database().await?;
+        sqlx::raw_sql(
+            "insert into vendor (name) values ('Made-up Shop');
+             insert into affiliate (username, name, status) values ('made.up', 'Made-up Person', 'approved');",
+        )
+        .execute(&mut conn)
+        .await?;
+        sqlx::query(
+            "insert into link (code, vendor_id, affiliate_id, destination)
+             select code, (select max(vendor_id) from vendor), (select max(affiliate_id) from affiliate),
+                    'https://shop.example.com/' || code
+             from unnest($1::text[]) code",
+        )
+        .bind(codes)
+        .execute(&mut conn)
+        .await?;
+        let last = codes.last().context("at least one link")?;
+        until("the edge knows the links", SOON, || {
+            let head = exchange(
+                self.redirector()?,
+                &format!("HEAD /{last} HTTP/1.1\r\nhost: go.example.com\r\nconnection: close\r\n\r\n"),
+            )?;
+            Ok(head.status == 302)
+        })
+    }
+
+    /// What the report says of a link today.
+    pub(crate) fn report(&self, code: &str) -> Result<serde_json::Value> {
+        let reply = self.console(&format!("/v1/reports/links?link={code}"))?;
+        ensure!(reply.status == 200, "the report answered {}: {}", reply.status, reply.body);
+        let report: serde_json::Value = serde_json::from_str(&reply.body)?;
+        Ok(report["data"][0].clone())
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // Ask it to stop everything; if it does not, end it: the next start in this folder would clean up.
+        let pid = Pid::from_child(&self.onebox);
+        _ = kill_process(pid, Signal::TERM);
+        let began = runtime::clock::monotonic();
+        while began.elapsed() < SOON {
+            if !matches!(self.onebox.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        _ = self.onebox.kill();
+        _ = self.onebox.wait();
+    }
+}
+
+/// One GET on a connection of its own.
+pub(crate) fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Reply> {
+    let mut request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    for (name, value) in headers {
+        request.extend([name, ": ", value, "\r\n"]);
+    }
+    exchange(address, &format!("{request}\r\n"))
+}
+
+/// Sends the bytes, reads until the end.
+pub(crate) fn exchange(address: SocketAddr, request: &str) -> Result<Reply> {
+    let mut stream = TcpStream::connect_timeout(&address, REPLY)?;
+    stream.set_read_timeout(Some(REPLY))?;
+    stream.write_all(request.as_bytes())?;
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply)?;
+    let reply = String::from_utf8_lossy(&reply);
+    let (head, body) = reply.split_once("\r\n\r\n").with_context(|| format!("no reply: {reply:?}"))?;
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("a status line")?.parse()?;
+    let header =
+        |line: &str| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+    Ok(Reply { status, headers: lines.filter_map(header).collect(), body: body.to_owned() })
+}
