@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets};
-use hyper::Method;
 use rustix::process::Signal;
 
 use crate::board::{Board, Entry, OURSELVES, end_leftovers};
@@ -85,9 +84,9 @@ async fn state(entry: &Entry) -> String {
     let Some(admin) = entry.admin.as_ref().and_then(|admin| admin.parse::<SocketAddr>().ok()) else {
         return "running".into();
     };
-    match http::ask(admin, Method::GET, "/readyz", &[]).await {
-        Ok((status, _)) if status.is_success() => "ready".into(),
-        Ok((_, missing)) => missing.trim().replace('\n', "; "),
+    match http::ask(admin, "GET", "/readyz", &[]).await {
+        Ok(answer) if answer.status == 200 => "ready".into(),
+        Ok(answer) => answer.body.trim().replace('\n', "; "),
         Err(_) => "running, admin port silent".into(),
     }
 }

@@ -1,54 +1,72 @@
-//! The smallest HTTP client that can ask an admin port and click a link.
+//! The smallest HTTP client that can ask an admin port and click a link: one request a connection, short answers.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST};
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use anyhow::{Context as _, ensure};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Both ends are on this machine; a slower answer is as good as none.
 const LIMIT: Duration = Duration::from_secs(2);
-/// No page we ask for is longer.
-const BODY_LIMIT: usize = 64 << 10;
+/// No answer we ask for is longer; what is beyond is not read.
+const ANSWER_LIMIT: u64 = 64 << 10;
 
-/// Sends one request on a connection of its own and returns the status and the body.
+/// What a server answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+/// Sends one request without a body. Header names and values are ours: no line breaks in them.
 pub(crate) async fn ask(
     address: SocketAddr,
-    method: Method,
+    method: &str,
     path: &str,
     headers: &[(&str, &str)],
-) -> anyhow::Result<(StatusCode, String)> {
-    let mut request = Request::builder().method(method).uri(path).header(HOST, address.to_string());
-    request = request.header(CONNECTION, "close");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Empty::<Bytes>::new()).context("not a request")?;
-    tokio::time::timeout(LIMIT, exchange(address, request))
+) -> anyhow::Result<Answer> {
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    request.extend(headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]));
+    request.push_str("\r\n");
+    tokio::time::timeout(LIMIT, exchange(address, &request))
         .await
         .with_context(|| format!("{address} is silent"))?
 }
 
-async fn exchange(
-    address: SocketAddr,
-    request: Request<Empty<Bytes>>,
-) -> anyhow::Result<(StatusCode, String)> {
-    let socket = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
-    let answer = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), BODY_LIMIT).collect().await;
-        let body = body.map_err(|error| anyhow::anyhow!("cannot read the answer: {error}"))?;
-        Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
-    };
-    // The connection's future moves the bytes; it ends after the answer, as we asked to close.
-    let (answer, _closed) = tokio::join!(answer, connection);
-    answer
+async fn exchange(address: SocketAddr, request: &str) -> anyhow::Result<Answer> {
+    let mut socket =
+        TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
+    socket.write_all(request.as_bytes()).await.with_context(|| format!("cannot ask {address}"))?;
+    let mut answer = Vec::new();
+    socket
+        .take(ANSWER_LIMIT)
+        .read_to_end(&mut answer)
+        .await
+        .with_context(|| format!("{address} broke off"))?;
+    parse(&String::from_utf8_lossy(&answer)).with_context(|| format!("{address} does not speak HTTP"))
+}
+
+fn parse(answer: &str) -> anyhow::Result<Answer> {
+    let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no end of headers")?;
+    let mut status_line = head.split(' ');
+    ensure!(status_line.next().is_some_and(|version| version.starts_with("HTTP/1.")), "another protocol");
+    let status =
+        status_line.next().and_then(|status| status.parse().ok()).context("the answer has no status")?;
+    Ok(Answer { status, body: body.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_parsed_and_others_refused() {
+        let answer =
+            parse("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 3\r\n\r\nno\n").expect("an answer");
+        assert_eq!(answer, Answer { status: 503, body: "no\n".into() });
+        for bad in ["", "HTTP/1.1 200 OK\r\n", "-ERR wrong\r\n\r\n", "HTTP/1.1 fine\r\n\r\n"] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+    }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use hyper::{Method, StatusCode};
 
 use crate::board::{Board, Entry, OURSELVES};
 use crate::folder::DataFolder;
@@ -64,9 +63,7 @@ impl Machine {
     /// Waits until a service's admin port says that it is ready.
     pub(crate) async fn until_serving(&self, name: &'static str, admin: SocketAddr) -> anyhow::Result<()> {
         self.until(name, async |_| {
-            http::ask(admin, Method::GET, "/readyz", &[])
-                .await
-                .is_ok_and(|(status, _)| status == StatusCode::OK)
+            http::ask(admin, "GET", "/readyz", &[]).await.is_ok_and(|answer| answer.status == 200)
         })
         .await
     }

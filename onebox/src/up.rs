@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hyper::{Method, StatusCode};
 use runtime::Shutdown;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
@@ -21,6 +20,8 @@ use crate::{database, http, services, stores};
 const SHOWN_LINKS: usize = 3;
 /// How long the first link may take to travel from Postgres to the edge.
 const FIRST_REDIRECT_LIMIT: Duration = Duration::from_secs(10);
+/// What an edge answers for a link that works.
+const FOUND: u16 = 302;
 /// How often to try it.
 const FIRST_REDIRECT_POLL: Duration = Duration::from_millis(50);
 
@@ -96,8 +97,8 @@ async fn first_redirect(redirector: SocketAddr, code: &str, machine: &Machine) {
     machine.progress.doing("waiting for the first redirect");
     let begun = runtime::clock::monotonic();
     while begun.elapsed() < FIRST_REDIRECT_LIMIT {
-        match http::ask(redirector, Method::HEAD, &format!("/{code}"), &[]).await {
-            Ok((StatusCode::FOUND, _)) => return machine.progress.done("the first link redirects"),
+        match http::ask(redirector, "HEAD", &format!("/{code}"), &[]).await {
+            Ok(answer) if answer.status == FOUND => return machine.progress.done("the first link redirects"),
             _ => tokio::time::sleep(FIRST_REDIRECT_POLL).await,
         }
     }

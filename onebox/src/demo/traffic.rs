@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hyper::Method;
 use runtime::Shutdown;
 use tracing::debug;
 
@@ -48,7 +47,7 @@ pub(crate) async fn click(redirector: SocketAddr, codes: Vec<String>, seed: u64,
             ("referer", *dice.pick(&REFERRERS)),
             ("accept", "text/html"),
         ];
-        if let Err(error) = http::ask(redirector, Method::GET, &path, &headers).await {
+        if let Err(error) = http::ask(redirector, "GET", &path, &headers).await {
             debug!("a demo click failed: {error:#}");
         }
     }
