@@ -7,13 +7,13 @@ mod metrics_text;
 mod readiness;
 mod serve;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
 pub use self::readiness::Check;
 use self::readiness::Readiness;
@@ -52,24 +52,32 @@ impl Admin {
     /// the same metrics and keeps the first one's buckets. `shutdown` makes `/readyz` fail during a drain.
     pub fn start(config: &AdminConfig, shutdown: &Shutdown) -> anyhow::Result<Self> {
         let listen = config.listen;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("cannot start the admin port's runtime")?;
-        let listener = runtime
-            .block_on(TcpListener::bind(listen))
+        let listener = TcpListener::bind(listen)
             .with_context(|| format!("cannot listen on {listen} for the admin port; is it in use?"))?;
+        listener.set_nonblocking(true).context("cannot prepare the admin port")?;
         let address = listener.local_addr().context("cannot read the admin port's address")?;
         let shared = Arc::new(Shared {
             metrics: metrics_text::recorder(config)?,
             readiness: Readiness::new(shutdown.soft.clone()),
             before_render: Mutex::default(),
         });
+        // Made last: a runtime must not be dropped within another, and `start` is called within the service's.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the admin port's runtime")?;
         let stop = CancellationToken::new();
         let (served, stopped) = (shared.clone(), stop.clone());
         let thread = std::thread::Builder::new()
             .name("admin".into())
-            .spawn(move || runtime.block_on(serve::until_stopped(listener, served, stopped)))
+            .spawn(move || {
+                runtime.block_on(async {
+                    match tokio::net::TcpListener::from_std(listener) {
+                        Ok(listener) => serve::until_stopped(listener, served, stopped).await,
+                        Err(error) => error!(%error, "the admin port cannot be served"),
+                    }
+                });
+            })
             .context("cannot start the admin thread")?;
         Ok(Self { address, shared, stop, thread: Some(thread) })
     }
