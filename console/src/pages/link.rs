@@ -1,6 +1,7 @@
 //! `/links/{code}`: one link in detail.
 
 use askama::Template;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
@@ -57,12 +58,17 @@ struct Part {
     name: String,
     human: String,
     percent: String,
-    /// The length of the bar, percent.
+    /// The length of the bar, percent of the longest.
     width: String,
 }
 
-/// Answers `/links/{code}`.
-pub async fn show(State(app): State<App>, Path(code): Path<String>, RawQuery(query): RawQuery) -> Response {
+/// Answers `/links/{code}`. A code that is not even text is no link's.
+pub async fn show(
+    State(app): State<App>,
+    code: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let code = code.map(|Path(code)| code).unwrap_or_default();
     super::show(page(&app, code, query.as_deref().unwrap_or_default(), now()).await)
 }
 
@@ -146,11 +152,12 @@ fn splits(breakdown: &Breakdown) -> Vec<Split> {
 
 fn parts(shares: &[Share]) -> Vec<Part> {
     let total: u64 = shares.iter().map(|share| share.human).sum();
+    let largest = shares.first().map_or(1, |share| share.human.max(1));
     let part = |name: String, human: u64| Part {
         name,
         human: format::count(human),
         percent: format::percent(human, total),
-        width: format!("{:.1}%", human as f64 * 100.0 / total.max(1) as f64),
+        width: format!("{:.1}%", (human as f64 * 100.0 / largest as f64).min(100.0)),
     };
     let shown = if shares.len() > MAX_PARTS { MAX_PARTS - 1 } else { shares.len() };
     let mut parts: Vec<Part> =

@@ -1,7 +1,9 @@
 //! What the address of a page says: the period, the size of buckets, the order, the search. Every link on a page is
 //! this with one thing changed, so a page can be kept as a bookmark and sent to somebody.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, Utc};
 use url::form_urlencoded;
 
 use crate::problem::{BadParameter, Failure};
@@ -80,6 +82,10 @@ impl View {
                 _ => {}
             }
         }
+        // Postgres has no text with a zero byte in it.
+        if search.contains('\0') || after.as_deref().is_some_and(|after| after.contains('\0')) {
+            return Err(bad("q", "a code is made of letters, digits, `_` and `-`"));
+        }
         if search.len() > MAX_SEARCH {
             return Err(bad("q", format!("a code has at most {MAX_SEARCH} characters")));
         }
@@ -157,10 +163,13 @@ fn preset(name: &str) -> Result<Period, Failure> {
 }
 
 fn days(from: &str, through: &str) -> Result<Period, Failure> {
+    /// Years that people and Postgres both know how to write.
+    const YEARS: RangeInclusive<i32> = 1970..=9000;
     let date = |field: &'static str, text: &str| {
-        text.parse::<NaiveDate>()
-            .map_err(|_| bad(field, format!("`{field}` must be a date such as 2026-11-20")))
+        let date = text.parse::<NaiveDate>().ok().filter(|date| YEARS.contains(&date.year()));
+        date.ok_or_else(|| bad(field, format!("`{field}` must be a date such as 2026-11-20")))
     };
+    // One of them alone stands for that day.
     let (from, through) =
         (if from.is_empty() { through } else { from }, if through.is_empty() { from } else { through });
     Ok(Period::Days(date("from", from)?, date("through", through)?))
@@ -222,9 +231,17 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused() {
         let long = format!("q={}", "x".repeat(33));
-        for query in
-            ["range=year", "by=week", "sort=vendor", "from=soon", "from=2026-11-01&through=2026-13-01", &long]
-        {
+        for query in [
+            "range=year",
+            "by=week",
+            "sort=vendor",
+            "from=soon",
+            "from=2026-11-01&through=2026-13-01",
+            "from=-9999-01-01",
+            "q=%00",
+            "sort=code&after=%00",
+            &long,
+        ] {
             assert!(View::parse(query).is_err(), "{query}");
         }
         assert!(View::parse("utm_source=mail").is_ok(), "decoration is ignored");

@@ -5,4 +5,5 @@ mod outage;
 mod pages;
 mod scale;
 mod security;
+mod settings;
 mod support;

@@ -123,6 +123,8 @@ async fn empty_states_and_mistakes_say_what_to_do() {
     position(&page, "No click has been counted yet.");
     for (path, status, text) in [
         ("/links/nobody", 404, "There is no link with the code"),
+        ("/links/%FF%FE", 404, "There is no link with the code"),
+        ("/links?q=%00", 400, "letters, digits"),
         ("/links/a", 404, "There is no link with the code"),
         ("/nowhere", 404, "Nothing here"),
         ("/links?range=year", 400, "The range must be today, 7d or 30d"),
