@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use redis::cmd;
+use runtime::admin::AdminConfig;
 use runtime::{Admin, Check, Shutdown};
 use tracing::{info, warn};
 
+use crate::args::Config;
 use crate::migrate::{check_partitions, installed_partitions};
 use crate::store::Stores;
 
@@ -20,23 +22,41 @@ const WAIT: Duration = Duration::from_millis(250);
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What `/readyz` says of us.
-pub(crate) struct Health {
+/// Upper bounds of every histogram.
+const BUCKETS: &[(&str, &[f64])] = &[
+    ("aggregator_flush_seconds", &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]),
+    ("aggregator_flush_batch_rows", &[1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6]),
+    ("aggregator_publish_lag_seconds", &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0]),
+    ("aggregator_publish_rebuild_seconds", &[0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0]),
+];
+
+/// What others see of us: the admin port, not ready until both stores were reached.
+pub struct Status {
+    /// The open port.
+    pub admin: Admin,
     postgres: Light,
     redis: Light,
 }
 
-impl Health {
-    /// Nothing answered yet.
-    pub(crate) fn new(admin: &Admin) -> Self {
-        Self {
+impl Status {
+    /// Opens the admin port. Must not be called from async code: the port has a runtime of its own.
+    pub fn open(config: &Config, shutdown: &Shutdown) -> anyhow::Result<Self> {
+        let port = AdminConfig {
+            listen: config.admin_listen,
+            service: "aggregator",
+            version: env!("CARGO_PKG_VERSION"),
+            buckets: BUCKETS,
+        };
+        let admin = Admin::start(&port, shutdown)?;
+        Ok(Self {
             postgres: Light::new(
                 "Postgres",
                 admin.check("postgres"),
                 metrics::gauge!("aggregator_postgres_up"),
             ),
             redis: Light::new("Redis", admin.check("redis"), metrics::gauge!("aggregator_redis_up")),
-        }
+            admin,
+        })
     }
 
     /// Waits for both stores, in whatever order they come. False when told to stop meanwhile.

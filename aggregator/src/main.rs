@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use aggregator::{Args, Command, Config, migrate::migrate};
+use aggregator::migrate::migrate;
+use aggregator::{Args, Command, Config, Status};
 use clap::Parser as _;
 use runtime::Shutdown;
 use runtime::lifecycle::{GRACE, exit_code};
@@ -21,8 +22,8 @@ fn execute(command: Command, config: Config) -> anyhow::Result<()> {
     match command {
         Command::Run => {
             let shutdown = Shutdown::on_signals(GRACE)?;
-            let admin = aggregator::open_admin(&config, &shutdown)?;
-            tokio.block_on(aggregator::run(config, admin, shutdown))
+            let status = Status::open(&config, &shutdown)?;
+            tokio.block_on(aggregator::run(config, status, shutdown))
         }
         Command::Once { job } => {
             println!("{}", tokio.block_on(aggregator::once(&config, job))?);

@@ -88,7 +88,7 @@ impl Conservation {
 
     /// The sum of all partitions.
     pub fn total(&self) -> Books {
-        self.books.iter().flatten().fold(Books::default(), |sum, books| sum.plus(books))
+        self.books.iter().flatten().fold(Books::default(), Books::plus)
     }
 
     fn export(&self) {
@@ -113,9 +113,8 @@ async fn consistent(
         let after = counted(postgres, partition).await?;
         if before == after {
             let (watermarks, clicks) = after;
-            match view.and_then(|view| view.books(&watermarks, clicks)) {
-                Some(books) => return Ok(Some(books)),
-                None => continue,
+            if let Some(books) = view.and_then(|view| view.books(&watermarks, clicks)) {
+                return Ok(Some(books));
             }
         }
     }

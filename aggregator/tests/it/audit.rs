@@ -33,21 +33,13 @@ async fn every_planted_damage_is_found() {
         (format!("delete from visit_daily where {}", one("visit_daily")), "unique visits"),
         (format!("update visit_daily set estimate = 0 where {}", one("visit_daily")), "unique visits"),
     ];
-    let tables = "click_hourly click_daily_platform click_daily_origin visit_daily flush_batch flush_watermark flush_partition";
-    world.sql("create schema backup").await;
-    for table in tables.split(' ') {
-        world.sql(&format!("create table backup.{table} as table public.{table}")).await;
-    }
+    world.back_up().await;
     for (damage, named) in damages {
         world.sql(&damage).await;
         let findings = audit(&world.stores).await.expect("asked");
         let found = findings.iter().any(|f| f.violations != 0 && f.invariant.contains(named));
         assert!(found, "{damage}: {findings:?}");
-        let mut repair = format!("begin; truncate {}; ", tables.replace(' ', ","));
-        for table in tables.split(' ').rev() {
-            repair += &format!("insert into public.{table} table backup.{table}; ");
-        }
-        world.sql(&(repair + "commit")).await;
+        world.restore().await;
         world.audit().await;
     }
 }

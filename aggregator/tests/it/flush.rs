@@ -165,30 +165,6 @@ async fn a_bucket_that_vanishes_while_it_is_added_is_not_added() {
     Edge::assert_counted(&[&edge], &world).await;
 }
 
-/// What a restore from a backup does: all of Postgres goes back together.
-struct Backup;
-
-impl Backup {
-    const TABLES: &str = "click_hourly click_daily_platform click_daily_origin visit_daily flush_batch flush_watermark \
-                          flush_partition";
-
-    async fn take(world: &World) {
-        world.sql("create schema backup").await;
-        for table in Self::TABLES.split(' ') {
-            world.sql(&format!("create table backup.{table} as table public.{table}")).await;
-        }
-    }
-
-    async fn restore(world: &World) {
-        let tables = Self::TABLES.replace(' ', ",");
-        let mut statements = format!("begin; truncate {tables}; ");
-        for table in Self::TABLES.split(' ').rev() {
-            statements += &format!("insert into public.{table} table backup.{table}; ");
-        }
-        world.sql(&(statements + "commit")).await;
-    }
-}
-
 #[tokio::test]
 async fn a_restored_postgres_gets_everything_since_the_backup_again() {
     let world = World::new().await;
@@ -196,11 +172,11 @@ async fn a_restored_postgres_gets_everything_since_the_backup_again() {
     edge.clicks(200);
     idle_edge.clicks(30);
     drain(&world, &[&edge, &idle_edge]).await;
-    Backup::take(&world).await;
+    world.back_up().await;
     edge.clicks(100);
     idle_edge.clicks(20);
     drain(&world, &[&edge, &idle_edge]).await;
-    Backup::restore(&world).await;
+    world.restore().await;
 
     // With new clicks of one lane, the other one idle and ahead of Postgres.
     edge.clicks(50);
@@ -210,7 +186,7 @@ async fn a_restored_postgres_gets_everything_since_the_backup_again() {
     Edge::assert_counted(&[&edge, &idle_edge], &world).await;
 
     // And with nothing new at all.
-    Backup::restore(&world).await;
+    world.restore().await;
     assert_eq!(world.flush(a_partition()).await, Outcome::Reset, "an idle partition notices");
     drain(&world, &[&edge, &idle_edge]).await;
     Edge::assert_counted(&[&edge, &idle_edge], &world).await;

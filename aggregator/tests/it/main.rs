@@ -4,6 +4,7 @@ mod audit;
 mod conservation;
 mod edge;
 mod flush;
+mod outage;
 mod prune;
 mod publish;
 mod several;

@@ -13,13 +13,25 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _
 /// Few, so that a test reaches every one of them.
 pub(crate) const PARTITIONS: u16 = 2;
 
+/// The tables a flush writes, referring ones first.
+const COUNTED: [&str; 7] = [
+    "click_hourly",
+    "click_daily_platform",
+    "click_daily_origin",
+    "visit_daily",
+    "flush_batch",
+    "flush_watermark",
+    "flush_partition",
+];
+
 pub(crate) struct World {
     /// What the aggregator has, with no more rights than the aggregator is given.
     pub(crate) stores: Stores,
     pub(crate) redis: Redis,
     /// The database for its owner.
     pub(crate) owner_url: String,
-    postgres: SharedPostgres,
+    /// `None` when the test owns its Postgres.
+    postgres: Option<SharedPostgres>,
     _folder: tempfile::TempDir,
 }
 
@@ -32,7 +44,12 @@ impl World {
         let owner_url = postgres.create_database().await.expect("a database");
         migrate(&owner_url, partitions()).await.expect("migrated");
         let stores = open(&owner_url, &redis.aggregator_url);
-        Self { stores, redis, owner_url, postgres, _folder: folder }
+        Self { stores, redis, owner_url, postgres: Some(postgres), _folder: folder }
+    }
+
+    /// Stores that the test started itself.
+    pub(crate) fn on(stores: Stores, redis: Redis, owner_url: String, folder: tempfile::TempDir) -> Self {
+        Self { stores, redis, owner_url, postgres: None, _folder: folder }
     }
 
     /// The same stores through connections of their own: another aggregator.
@@ -42,7 +59,8 @@ impl World {
 
     /// An empty, migrated database beside this one.
     pub(crate) async fn another_database(&self) -> String {
-        let url = self.postgres.create_database().await.expect("a database");
+        let postgres = self.postgres.as_ref().expect("a shared Postgres");
+        let url = postgres.create_database().await.expect("a database");
         migrate(&url, partitions()).await.expect("migrated");
         url
     }
@@ -74,6 +92,21 @@ impl World {
 
     pub(crate) async fn flush(&self, partition: Partition) -> Outcome {
         flush(&self.stores, partition).await.expect("flushed")
+    }
+
+    /// Keeps a copy of everything that is counted.
+    pub(crate) async fn back_up(&self) {
+        self.sql("create schema backup").await;
+        for table in COUNTED {
+            self.sql(&format!("create table backup.{table} as table public.{table}")).await;
+        }
+    }
+
+    /// Takes everything that is counted back to the copy, as a restored Postgres would be.
+    pub(crate) async fn restore(&self) {
+        let copy = |table: &&str| format!("insert into public.{table} table backup.{table}");
+        let copies: Vec<String> = COUNTED.iter().rev().map(copy).collect();
+        self.sql(&format!("begin; truncate {}; {}; commit", COUNTED.join(","), copies.join(";"))).await;
     }
 
     /// Every standing invariant.

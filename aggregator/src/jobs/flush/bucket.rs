@@ -14,6 +14,7 @@ use redis::{Script, pipe};
 use tracing::warn;
 
 use super::Watermarks;
+use crate::random::random_id;
 use crate::store::RedisConnection;
 
 /// Fields in one read: Redis answers nobody else meanwhile, for about two milliseconds.
@@ -198,11 +199,4 @@ pub async fn reset(
 fn number(value: &[u8]) -> Option<u64> {
     let n: i64 = std::str::from_utf8(value).ok()?.parse().ok()?;
     u64::try_from(n).ok()
-}
-
-/// 128 random bits: no two seals are ever alike, on whatever node.
-fn random_id() -> anyhow::Result<String> {
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).context("cannot draw a seal id")?;
-    Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -93,14 +93,12 @@ async fn publish_batch(stores: &Stores) -> anyhow::Result<usize> {
     if changes.is_empty() {
         return Ok(0);
     }
-    let (ids, entries, moments) = unfold(changes)?;
+    let ids: Vec<i64> = changes.iter().map(|change| change.link_change_id).collect();
+    let moments: Vec<DateTime<Utc>> = changes.iter().map(|change| change.changed_at).collect();
+    let entries = unfold(changes)?;
     let mut redis = stores.redis.connection().await?;
     write(&mut redis, &entries, Tell::Stream).await?;
-    let now = clock::now_ms().cast_signed();
-    for moment in moments {
-        let lag = Duration::from_millis((now - moment.timestamp_millis()).max(0).cast_unsigned());
-        metrics::histogram!("aggregator_publish_lag_seconds").record(lag.as_secs_f64());
-    }
+    note_lag(&moments, clock::now_us());
     forget(&mut tx, &ids).await?;
     tx.commit().await.context("cannot commit; the changes are published again")?;
     Ok(ids.len())
@@ -116,9 +114,7 @@ struct Change {
 }
 
 /// Each code once, in whatever state it is now, however often it changed.
-fn unfold(changes: Vec<Change>) -> anyhow::Result<(Vec<i64>, Vec<Entry>, Vec<DateTime<Utc>>)> {
-    let ids = changes.iter().map(|change| change.link_change_id).collect();
-    let moments = changes.iter().map(|change| change.changed_at).collect();
+fn unfold(changes: Vec<Change>) -> anyhow::Result<Vec<Entry>> {
     let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
     for change in changes {
         let entry = match change.now {
@@ -130,7 +126,15 @@ fn unfold(changes: Vec<Change>) -> anyhow::Result<(Vec<i64>, Vec<Entry>, Vec<Dat
             _ => drop(entries.insert(entry.code.clone(), entry)),
         }
     }
-    Ok((ids, entries.into_values().collect(), moments))
+    Ok(entries.into_values().collect())
+}
+
+/// Exports how long the changes took from the moment they were made, just before their commit, to the edges' Redis.
+fn note_lag(moments: &[DateTime<Utc>], now_us: u64) {
+    for moment in moments {
+        let lag = Duration::from_micros(now_us.saturating_sub(moment.timestamp_micros().cast_unsigned()));
+        metrics::histogram!("aggregator_publish_lag_seconds").record(lag.as_secs_f64());
+    }
 }
 
 /// Takes some changes for this transaction.

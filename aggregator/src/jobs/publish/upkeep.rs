@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use super::reconcile::{Pace, Repairs, backwards, forwards, reconcile};
 use super::write::Tell;
+use crate::random::random_id;
 use crate::store::Stores;
 
 /// How often to look at both stores.
@@ -164,11 +165,11 @@ async fn rebuild(stores: &Stores, source: &str) -> anyhow::Result<Option<Repairs
     }
     let begun = clock::monotonic();
     info!(source, "rebuilding the links in Redis");
-    let (marker, generation) = (random()?, random()?);
+    let (marker, generation) = (random_id()?, random_id()?);
     let mut redis = stores.redis.connection().await?;
-    let mut begin = pipe();
-    begin.set(MARKER, &marker).ignore().set(PARTITIONS, stores.partitions.count()).ignore();
-    let () = begin.query_async(&mut redis).await.context("cannot begin a rebuild")?;
+    let mut opening = pipe();
+    opening.set(MARKER, &marker).ignore().set(PARTITIONS, stores.partitions.count()).ignore();
+    let () = opening.query_async(&mut redis).await.context("cannot begin a rebuild")?;
 
     let mut repairs = Repairs::default();
     // The links are read in the transaction that holds the lock: it is never idle, and ends with us.
@@ -208,10 +209,4 @@ async fn identity(postgres: &mut PgConnection) -> anyhow::Result<String> {
     .fetch_one(postgres)
     .await
     .context("cannot ask Postgres who it is")
-}
-
-fn random() -> anyhow::Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).context("cannot draw a random number")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
