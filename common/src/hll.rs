@@ -4,6 +4,8 @@
 //! number PFCOUNT would say, so it never matters where a sketch was united or read. Unions lose nothing and may be
 //! repeated; the standard error of any estimate is 0.81 %. Sketches are never subtracted or intersected.
 
+use std::fmt;
+
 mod format;
 
 pub use format::Malformed;
@@ -19,7 +21,7 @@ const ALPHA: f64 = 0.721_347_520_444_481_7;
 const SEED: u64 = 0xadc8_3b19;
 
 /// A set of visitors, as 16,384 small numbers: the union of two sketches is the greater of each.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Sketch {
     registers: Box<[u8; REGISTERS]>,
     encoding: Encoding,
@@ -71,6 +73,21 @@ impl Sketch {
         }
         z += m * sigma(f64::from(histogram[0]) / m);
         (ALPHA * m * m / z).round() as u64
+    }
+}
+
+impl PartialEq for Sketch {
+    /// Whether they hold the same visitors, as far as sketches know; how Redis wrote them does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        self.registers == other.registers
+    }
+}
+
+impl Eq for Sketch {}
+
+impl fmt::Debug for Sketch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sketch({:?}, about {})", self.encoding, self.estimate())
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whole-house tests: real Redis, real Postgres, real processes.
 
+mod flush_million;
 mod house;
 mod journeys;
 mod scripts;
+mod sketches;
 mod tidy;
