@@ -41,7 +41,7 @@ struct LinkAnswer {
     standing: &'static str,
     expiry_date: Option<String>,
     human_clicks: u64,
-    /// Null when the span cuts a day in two.
+    /// Null when the span cuts a day in two, or a stored sketch is damaged.
     unique_visits: Option<u64>,
     filtered_clicks: u64,
     /// Only buckets with a click.
@@ -66,7 +66,8 @@ pub struct SummaryAnswer {
     span: Span,
     human_clicks: u64,
     unique_visits: Option<u64>,
-    /// Why `unique_visits` is null, if it is: `cuts_a_day` or `too_many_sketches`.
+    /// Why `unique_visits` is null, if it is: `cuts_a_day`, `too_many_sketches` or
+    /// `unreadable_sketch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     unique_visits_unknown: Option<&'static str>,
     filtered_clicks: u64,
@@ -94,6 +95,7 @@ impl SummaryAnswer {
                 Union::People(_) => None,
                 Union::CutsADay => Some("cuts_a_day"),
                 Union::TooMany => Some("too_many_sketches"),
+                Union::Unreadable => Some("unreadable_sketch"),
             },
             filtered_clicks: summary.filtered,
             buckets: summary.buckets.iter().map(BucketAnswer::from).collect(),
@@ -122,7 +124,7 @@ impl From<LinkReport> for LinkAnswer {
             standing: standing_name(report.standing),
             expiry_date: link.expiry_date.map(rfc3339),
             human_clicks: report.human,
-            unique_visits: report.unique,
+            unique_visits: report.unique.people(),
             filtered_clicks: report.filtered,
             buckets: report.buckets.iter().map(BucketAnswer::from).collect(),
         }

@@ -129,7 +129,7 @@ impl Row {
             state: LinkState::new(report.standing),
             spark: chart::sparkline(&report.buckets, range),
             human: format::count(report.human),
-            unique: format::count_or_dash(report.unique),
+            unique: format::count_or_dash(report.unique.people()),
             filtered: format::count(report.filtered),
         }
     }

@@ -28,7 +28,7 @@ impl Figures {
 
     /// Of one link.
     pub(super) fn of_link(report: &LinkReport, range: &Range) -> Self {
-        Self::new(report.human, report.filtered, report.unique.map_or(Union::CutsADay, Union::People), range)
+        Self::new(report.human, report.filtered, report.unique, range)
     }
 
     fn new(human: u64, filtered: u64, unique: Union, range: &Range) -> Self {
@@ -55,6 +55,7 @@ fn unique_note(unique: Union, range: &Range) -> String {
     let (first, last) = (range.from, range.to - TimeDelta::days(1));
     match unique {
         Union::CutsADay => "known for whole days only".to_owned(),
+        Union::Unreadable => "a stored sketch is damaged; the log has the cause".to_owned(),
         Union::TooMany => {
             let most = format::count(MAX_PROGRAMME_SKETCHES.unsigned_abs());
             format!("more than {most} link-days to unite; choose a shorter span")

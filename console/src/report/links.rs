@@ -7,7 +7,7 @@ use common::link::{Standing, standing};
 use common::time::Millis;
 use sqlx::PgConnection;
 
-use super::visits::{self, Visits};
+use super::visits::{self, Union, Visits};
 use super::{Bucket, Range, count};
 
 /// One link and its clicks.
@@ -21,8 +21,8 @@ pub struct LinkReport {
     pub human: u64,
     /// Clicks by programs in the span.
     pub filtered: u64,
-    /// Distinct people over the whole span. `None` when the span cuts a day in two.
-    pub unique: Option<u64>,
+    /// Distinct people over the whole span.
+    pub unique: Union,
     /// Buckets that have a click, in order; the others are left out.
     pub buckets: Vec<Bucket>,
 }
@@ -90,7 +90,7 @@ fn assemble(
         standing: standing(link.is_tracked, link.expiry_date.map(millis), millis(now)),
         human: buckets.iter().map(|bucket| bucket.human).sum(),
         filtered: buckets.iter().map(|bucket| bucket.filtered).sum(),
-        unique: range.has_unique_visits(now).then(|| visits.union()),
+        unique: if range.has_unique_visits(now) { visits.union() } else { Union::CutsADay },
         buckets,
         link,
     }

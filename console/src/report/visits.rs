@@ -20,7 +20,7 @@ pub const MAX_PROGRAMME_SKETCHES: i64 = 50_000;
 #[derive(Default)]
 pub struct Visits {
     days: HashMap<NaiveDate, u64>,
-    union: Option<Sketch>,
+    union: Uniting,
 }
 
 impl Visits {
@@ -30,8 +30,8 @@ impl Visits {
     }
 
     /// Distinct people over all days.
-    pub fn union(&self) -> u64 {
-        self.union.as_ref().map_or(0, Sketch::estimate)
+    pub fn union(&self) -> Union {
+        self.union.finish()
     }
 }
 
@@ -53,12 +53,12 @@ pub async fn of_links(
     while let Some(row) = rows.try_next().await? {
         let of_link = visits.entry(row.link_id).or_default();
         of_link.days.insert(row.day, count(row.estimate));
-        unite(&mut of_link.union, &row.sketch);
+        of_link.union.add(&row.sketch);
     }
     Ok(visits)
 }
 
-/// Distinct people of the whole programme.
+/// Distinct people, or why they cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Union {
     /// So many, standard error 0.81 %.
@@ -67,6 +67,8 @@ pub enum Union {
     CutsADay,
     /// More than [`MAX_PROGRAMME_SKETCHES`] would have to be read.
     TooMany,
+    /// A stored sketch is damaged; without it the number would be too small.
+    Unreadable,
 }
 
 impl Union {
@@ -74,7 +76,7 @@ impl Union {
     pub fn people(self) -> Option<u64> {
         match self {
             Self::People(people) => Some(people),
-            Self::CutsADay | Self::TooMany => None,
+            Self::CutsADay | Self::TooMany | Self::Unreadable => None,
         }
     }
 }
@@ -89,25 +91,44 @@ pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Resul
         MAX_PROGRAMME_SKETCHES + 1
     )
     .fetch(conn);
-    let (mut union, mut seen) = (None, 0);
+    let (mut union, mut seen) = (Uniting::default(), 0);
     while let Some(row) = rows.try_next().await? {
         seen += 1;
         if seen > MAX_PROGRAMME_SKETCHES {
             return Ok(Union::TooMany);
         }
-        unite(&mut union, &row.sketch);
+        union.add(&row.sketch);
     }
-    Ok(Union::People(union.as_ref().map_or(0, Sketch::estimate)))
+    Ok(union.finish())
 }
 
-/// Adds a stored sketch to a union. One that cannot be read is left out and named in the log: the other days still say
-/// something, and flush, which wrote it, is where it must be mended.
-fn unite(union: &mut Option<Sketch>, stored: &[u8]) {
-    match Sketch::from_redis(stored) {
-        Ok(sketch) => match union {
-            Some(union) => union.merge(&sketch),
-            None => *union = Some(sketch),
-        },
-        Err(error) => warn!(%error, "a stored sketch cannot be read"),
+/// A union in the making.
+#[derive(Default)]
+struct Uniting {
+    union: Option<Sketch>,
+    is_damaged: bool,
+}
+
+impl Uniting {
+    /// Adds a stored sketch. The first that cannot be read spoils the union and is named in the log.
+    fn add(&mut self, stored: &[u8]) {
+        if self.is_damaged {
+            return;
+        }
+        match (Sketch::from_redis(stored), &mut self.union) {
+            (Ok(sketch), Some(union)) => union.merge(&sketch),
+            (Ok(sketch), union @ None) => *union = Some(sketch),
+            (Err(error), _) => {
+                warn!(%error, "a stored sketch cannot be read");
+                self.is_damaged = true;
+            }
+        }
+    }
+
+    fn finish(&self) -> Union {
+        if self.is_damaged {
+            return Union::Unreadable;
+        }
+        Union::People(self.union.as_ref().map_or(0, Sketch::estimate))
     }
 }

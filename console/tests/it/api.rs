@@ -68,6 +68,12 @@ async fn unique_visits_are_a_union_and_never_a_sum() {
     assert_eq!(list["data"][0]["buckets"][0]["unique_visits"], 1_000, "a day is what was stored for it");
     near(&world.json("/v1/reports/summary").await["unique_visits"], 1_800.0);
 
+    world.run("update visit_daily set sketch = '\\x00' where link_id = 2").await;
+    let list = world.json("/v1/reports/links").await;
+    assert_eq!(list["data"][1]["unique_visits"], Value::Null, "damage is never shown as a number");
+    near(&list["data"][0]["unique_visits"], 1_500.0);
+    assert_eq!(world.json("/v1/reports/summary").await["unique_visits_unknown"], "unreadable_sketch");
+
     let (from, to) = (noon(1), midnight(0));
     let cut = format!("?granularity=hour&from={}&to={}", from.format("%FT%TZ"), to.format("%FT%TZ"));
     let list = world.json(&format!("/v1/reports/links{cut}")).await;
