@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, ensure};
+use tracing::info;
 
 use crate::servers::{free_port_on, is_free};
 
@@ -79,7 +80,11 @@ impl Wanted {
         if self.address.port() != 0 && is_free(self.address) {
             return Ok(self.address);
         }
-        free_port_on(self.address).with_context(|| format!("no free port for {}", self.flag))
+        let free = free_port_on(self.address).with_context(|| format!("no free port for {}", self.flag))?;
+        if self.address.port() != 0 {
+            info!(flag = self.flag, "{} is taken; using {free} instead", self.address);
+        }
+        Ok(free)
     }
 }
 
