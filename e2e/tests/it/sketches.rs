@@ -104,7 +104,9 @@ impl Lab {
             () = cmd("PFADD").arg(key).arg(part).query(&mut self.redis).expect("PFADD");
         }
         let mut sketch = Sketch::new();
-        elements.iter().for_each(|element| sketch.insert(element.as_bytes()));
+        for element in &elements {
+            sketch.insert(element.as_bytes());
+        }
         sketch
     }
 
