@@ -13,6 +13,7 @@ mod shared;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::RangeInclusive;
 
 use data_encoding::HEXLOWER;
 
@@ -29,15 +30,29 @@ pub enum Durability {
     Scratch,
 }
 
+/// Ports that servers are given: below 32768, where Linux begins to lend ports to outgoing connections. A client that
+/// reconnects to a killed server could be lent that server's own port, and the server could not come back.
+const SERVER_PORTS: RangeInclusive<u16> = 20_000..=31_999;
+/// How many of them to try before taking any port at all.
+const PORT_TRIES: u32 = 200;
+
 /// A loopback port that is free now.
 ///
-/// Nothing reserves it: whoever starts a server on it must be ready to pick another.
+/// Nothing reserves it, but it was chosen at random: two programs that ask at the same moment hardly get the same.
 pub fn free_port() -> io::Result<u16> {
     free_port_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map(|address| address.port())
 }
 
 /// The same interface with a port that is free now.
-pub(crate) fn free_port_on(address: SocketAddr) -> io::Result<SocketAddr> {
+pub(crate) fn free_port_on(mut address: SocketAddr) -> io::Result<SocketAddr> {
+    let (first, count) = (*SERVER_PORTS.start(), SERVER_PORTS.len() as u32);
+    for _ in 0..PORT_TRIES {
+        let random = getrandom::u32().map_err(io::Error::other)?;
+        address.set_port(first + (random % count) as u16);
+        if is_free(address) {
+            return Ok(address);
+        }
+    }
     TcpListener::bind((address.ip(), 0))?.local_addr()
 }
 
