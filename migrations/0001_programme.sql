@@ -48,6 +48,7 @@ comment on table link is 'A tracked link of one affiliate to one vendor. From `e
 comment on column link.version is 'Grows with every change that edges must hear of; at least the time in ms, so that it also grows over a restored backup.';
 create index link_vendor on link (vendor_id);
 create index link_affiliate on link (affiliate_id);
+create index link_code_prefix on link (code text_pattern_ops); -- search by the beginning of a code
 
 create table link_change (
     link_change_id bigint generated always as identity primary key,
