@@ -11,6 +11,8 @@ mod keeper;
 mod log;
 mod segment;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::os::unix::fs::DirBuilderExt as _;

@@ -94,7 +94,7 @@ impl Journal {
         lanes.iter().map(|held| folder_bytes(&held.folder.path)).sum()
     }
 
-    fn sync(&self) {
+    pub(super) fn sync(&self) {
         for held in self.lanes.read().clone() {
             let (committed, synced) = (held.log.committed(), held.log.synced());
             if committed == synced.upto {
