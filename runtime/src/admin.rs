@@ -163,7 +163,7 @@ mod tests {
         let shutdown = Shutdown::new();
         let admin = Admin::start(&CONFIG, &shutdown).expect("it starts");
         assert!(get(&admin, "/livez").starts_with("HTTP/1.1 200"));
-        assert!(get(&admin, "/readyz").starts_with("HTTP/1.1 200"), "no condition, nothing missing");
+        assert!(get(&admin, "/readyz").starts_with("HTTP/1.1 503"), "no condition was stated yet");
 
         let (catalog, journal) = (admin.check("catalog"), admin.check("journal"));
         catalog.ready();

@@ -49,8 +49,10 @@ impl Readiness {
 
     /// `Ok` when every condition is met, `Err` otherwise; both carry one line per condition.
     pub(super) fn report(&self) -> Result<String, String> {
-        let (mut lines, mut ready) = (String::new(), true);
-        for check in self.checks.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // The port answers before the service has stated its conditions: until then it is not ready.
+        let (mut lines, mut ready) = (String::new(), !checks.is_empty());
+        for check in &checks {
             let missing = check.lock();
             ready &= missing.is_none();
             let _infallible = writeln!(lines, "{}: {}", check.name, missing.as_deref().unwrap_or("ok"));
