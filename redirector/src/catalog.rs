@@ -55,7 +55,6 @@ pub struct Catalog {
     stale: AtomicBool,
     /// When Redis was last heard of, µs since 1970; 0 for never.
     heard_us: AtomicU64,
-    published: AtomicBool,
     ready: Check,
     shutdown: Shutdown,
     bad_entries: Counter,
@@ -79,7 +78,6 @@ impl Catalog {
             changed: AtomicBool::new(false),
             stale: AtomicBool::new(true),
             heard_us: AtomicU64::new(0),
-            published: AtomicBool::new(false),
             ready,
             bad_entries: counter!("redirector_catalog_bad_entries_total"),
             loads: counter!("redirector_catalog_loads_total"),
@@ -114,11 +112,6 @@ impl Catalog {
         self.stale.load(Ordering::Relaxed)
     }
 
-    /// Whether Redis holds the published links, as far as we know. If not, what it lacks may exist all the same.
-    pub fn is_published(&self) -> bool {
-        self.published.load(Ordering::Relaxed)
-    }
-
     /// How long ago Redis was last heard of; since 1970 if never.
     pub fn age(&self) -> Duration {
         Duration::from_micros(clock::now_us().saturating_sub(self.heard_us.load(Ordering::Relaxed)))
@@ -131,10 +124,6 @@ impl Catalog {
 
     fn lost(&self) {
         self.stale.store(true, Ordering::Relaxed);
-    }
-
-    fn published(&self, published: bool) {
-        self.published.store(published, Ordering::Relaxed);
     }
 
     fn settled(&self, complete: bool) {

@@ -74,12 +74,12 @@ impl Edge {
             },
             shutdown,
         )?;
+        let (loaded, serving) = (admin.check("catalog"), admin.check("server"));
         let (address, listeners) = server::bind(config.listen, config.workers)?;
         let (journal, writers) = Journal::open(config.journal, config.workers, clock::now_ms() / 1000)?;
         let stages = Stages::default();
         let store = config.catalog.store.clone();
-        let (catalog, catalog_threads) =
-            Catalog::start(config.catalog, admin.check("catalog"), shutdown, &stages.shipped)?;
+        let (catalog, catalog_threads) = Catalog::start(config.catalog, loaded, shutdown, &stages.shipped)?;
         let doors = Arc::new(Doors::new(config.limits.clone()));
         let shared = Arc::new(Shared {
             catalog: catalog.clone(),
@@ -107,6 +107,7 @@ impl Edge {
             tallies.push(edge.serve(listener, writer, &shared, &signer, &doors)?);
         }
         meters::Sources { tallies, catalog, journal, ship, doors }.show_on(&edge.admin);
+        serving.ready();
         info!(%address, admin = %edge.admin.address, workers = edge.workers.len(), "the edge is open");
         Ok(edge)
     }

@@ -105,7 +105,6 @@ async fn follow_once(catalog: &Catalog, store: &Store, place: &mut Place, stop: 
     while !stop.is_cancelled() {
         let mark = mark(&mut connection).await?;
         catalog.heard();
-        catalog.published(mark.generation.is_some());
         if let Some(why) = broken(place, &mark) {
             *place = load(catalog, store, mark, why).await?;
             continue; // the generation may have changed during a long walk

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::ids::Code;
 use common::link::Entry;
-use common::wire::link_key;
+use common::wire::{LINKS_GENERATION, link_key};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -126,8 +126,7 @@ impl Desk {
                 *self.connection.lock() = None;
                 Found::Unavailable
             }
-            Ok(None) if !self.catalog.is_published() => Found::Unavailable, // emptied: silence says nothing
-            Ok(None) => Found::Nothing,
+            Ok(None) => nothing_or_emptied(&mut connection).await,
             Ok(Some(json)) => match serde_json::from_slice::<Entry>(&json) {
                 Ok(entry) if entry.code.as_bytes() == code.as_bytes() => {
                     let gone = entry.link.is_none();
@@ -141,6 +140,13 @@ impl Desk {
             },
         }
     }
+}
+
+/// A code that Redis does not have: there is no such link, or Redis was emptied and its silence says nothing.
+async fn nothing_or_emptied(connection: &mut Connection) -> Found {
+    let generation: redis::RedisResult<Option<String>> =
+        redis::cmd("GET").arg(LINKS_GENERATION).query_async(connection).await;
+    if matches!(generation, Ok(Some(_))) { Found::Nothing } else { Found::Unavailable }
 }
 
 /// Keeps a connection ready, so that no shopper waits for one.

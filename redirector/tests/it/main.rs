@@ -1,0 +1,8 @@
+//! The edge as a process beside a real Redis: what shoppers get, what is counted, what outages change.
+
+mod bad_input;
+mod catalog;
+mod counting;
+mod harness;
+mod limits;
+mod outages;
