@@ -60,7 +60,7 @@ impl Sketch {
     }
 
     /// How many elements it has: the improved estimator of Ertl (arXiv 1702.01284), in the order of
-    /// operations Redis has, so that rounding agrees as well.
+    /// operations Redis has, so that rounding agrees as well. At most `i64::MAX`, which Postgres can hold.
     pub fn estimate(&self) -> u64 {
         let mut histogram = [0_u32; 64];
         for register in self.registers.iter() {
@@ -72,7 +72,7 @@ impl Sketch {
             z = (z + f64::from(*n)) * 0.5;
         }
         z += m * sigma(f64::from(histogram[0]) / m);
-        (ALPHA * m * m / z).round() as u64
+        ((ALPHA * m * m / z).round() as i64).cast_unsigned()
     }
 }
 
@@ -190,7 +190,7 @@ mod tests {
         for value in [1, 50, 51, 63] {
             let mut sketch = Sketch::new();
             sketch.registers.fill(value);
-            sketch.estimate();
+            assert!(sketch.estimate() <= i64::MAX.cast_unsigned(), "registers of {value}");
         }
     }
 

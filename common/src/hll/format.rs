@@ -125,9 +125,8 @@ fn write_sparse(registers: &[u8; REGISTERS]) -> Option<Vec<u8>> {
         if value > SPARSE_MAX_VALUE {
             return None;
         }
-        let tail = zeros_bytes(REGISTERS - written);
         let split = zeros_bytes(at - written) + 1 + zeros_bytes(REGISTERS - at - 1);
-        if split > tail && out.len() + split > SPARSE_MAX_BYTES {
+        if out.len() + split > SPARSE_MAX_BYTES {
             return None;
         }
         push_zeros(&mut out, at - written);

@@ -4,36 +4,33 @@ use common::hll::Sketch;
 use onebox::servers::Redis;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use redis::{Connection, cmd, pipe};
+use tempfile::TempDir;
 
 const SKETCHES: usize = 10_000;
 /// How many are made, united and forgotten together.
 const GROUP: usize = 20;
 /// Ready-made large sketches, which others begin as copies of: adding every visitor anew would take minutes.
 const LARGE: usize = 24;
+/// How many unions are watched while they grow beyond what Redis keeps sparse, and from how many visitors of each.
+const TURNING: usize = 40;
+const SPARSE_VISITORS: usize = 930;
 const SEED: u64 = 20_261_120;
 
 #[test]
 fn ten_thousand_random_sketches_unite_and_count_as_in_redis() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let server = Redis::start(folder.path()).expect("a Redis");
-    let client = redis::Client::open(server.url.as_str()).expect("a URL");
-    let mut lab = Lab {
-        redis: client.get_connection().expect("a connection"),
-        random: StdRng::seed_from_u64(SEED),
-        next_visitor: 0,
-    };
+    let (_folder, _server, mut lab) = lab();
     lab.make_large();
     let (mut sparse, mut crossed) = (0, 0);
-    for group in 0..SKETCHES / GROUP {
+    for _ in 0..SKETCHES / GROUP {
         let sketches: Vec<Pair> = (0..GROUP).map(|at| lab.make(at)).collect();
         for pair in &sketches {
-            lab.check(std::slice::from_ref(pair), group);
+            lab.check(std::slice::from_ref(pair));
         }
         let chosen = lab.random.random_range(2..=6);
         for union in sketches.chunks(chosen) {
-            let bytes = lab.check(union, group);
-            sparse += usize::from(bytes[4] == 1);
-            crossed += usize::from(bytes[4] == 0 && union.iter().all(|pair| pair.bytes[4] == 1));
+            let bytes = lab.check(union);
+            sparse += usize::from(is_sparse(&bytes));
+            crossed += usize::from(!is_sparse(&bytes) && union.iter().all(|pair| is_sparse(&pair.bytes)));
         }
         lab.forget();
     }
@@ -41,6 +38,35 @@ fn ten_thousand_random_sketches_unite_and_count_as_in_redis() {
         sparse > 50 && crossed > 50,
         "{sparse} unions stayed sparse, {crossed} turned dense: too few to tell"
     );
+}
+
+#[test]
+fn a_union_turns_dense_at_the_very_visitor_it_does_in_redis() {
+    let (_folder, _server, mut lab) = lab();
+    for _ in 0..TURNING {
+        lab.add("sketch:0", SPARSE_VISITORS);
+        lab.add("sketch:1", SPARSE_VISITORS);
+        let mut union = [lab.pair("sketch:0"), lab.pair("sketch:1")];
+        assert!(is_sparse(&lab.check(&union)), "it turned dense too early to tell");
+        while is_sparse(&lab.check(&union)) {
+            lab.add("sketch:1", 1);
+            union[1] = lab.pair("sketch:1");
+        }
+        assert!(union.iter().all(|pair| is_sparse(&pair.bytes)), "it was a source that turned dense");
+        lab.forget();
+    }
+}
+
+fn lab() -> (TempDir, Redis, Lab) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Redis::start(folder.path()).expect("a Redis");
+    let client = redis::Client::open(server.url.as_str()).expect("a URL");
+    let redis = client.get_connection().expect("a connection");
+    (folder, server, Lab { redis, random: StdRng::seed_from_u64(SEED), next_visitor: 0 })
+}
+
+fn is_sparse(bytes: &[u8]) -> bool {
+    bytes[4] == 1
 }
 
 /// A sketch in Redis, and the bytes it has there.
@@ -83,8 +109,11 @@ impl Lab {
                 assert!(Sketch::from_redis(&self.get(&key)) == Ok(recount), "PFADD sets other registers");
             }
         }
-        let bytes = self.get(&key);
-        Pair { key, bytes }
+        self.pair(&key)
+    }
+
+    fn pair(&mut self, key: &str) -> Pair {
+        Pair { key: key.to_owned(), bytes: self.get(key) }
     }
 
     /// None to `most`, as often below the square root of it as above.
@@ -120,7 +149,7 @@ impl Lab {
     }
 
     /// Unites in Redis and in Rust, and compares; returns the bytes both have.
-    fn check(&mut self, of: &[Pair], group: usize) -> Vec<u8> {
+    fn check(&mut self, of: &[Pair]) -> Vec<u8> {
         let keys: Vec<&str> = of.iter().map(|pair| pair.key.as_str()).collect();
         let (bytes, count, count_of_all): (Vec<u8>, u64, u64) = pipe()
             .cmd("PFMERGE")
@@ -142,9 +171,13 @@ impl Lab {
         for pair in of {
             union.merge(&Sketch::from_redis(&pair.bytes).expect("Redis' own bytes"));
         }
-        assert!(union.to_redis() == bytes, "other bytes than PFMERGE of {keys:?} in group {group}");
-        assert_eq!(union.estimate(), count, "{keys:?} in group {group}");
-        assert_eq!(union.estimate(), count_of_all, "{keys:?} in group {group}");
+        assert!(
+            union.to_redis() == bytes,
+            "other bytes than PFMERGE of {keys:?}, last visitor {}",
+            self.next_visitor
+        );
+        assert_eq!(union.estimate(), count, "{keys:?}, last visitor {}", self.next_visitor);
+        assert_eq!(union.estimate(), count_of_all, "{keys:?}, last visitor {}", self.next_visitor);
         bytes
     }
 
@@ -160,12 +193,13 @@ fn header(encoding: u8) -> Vec<u8> {
     [&b"HYLL"[..], &[encoding, 0, 0, 0], &[0, 0, 0, 0, 0, 0, 0, 0x80]].concat()
 }
 
-/// Registers up to the largest that six bits hold, which no visitor ever reaches.
+/// Registers up to the largest that six bits hold, which no visitor ever reaches, many or few of them.
 fn dense_of_any_registers(random: &mut StdRng) -> Vec<u8> {
-    let below = [2_u16, 8, 34, 52, 64][random.random_range(0..5)];
+    let values = [0..2_u16, 1..8, 0..34, 0..64, 40..52][random.random_range(0..5)].clone();
+    let share = [1.0, 0.5, 0.02, 0.001][random.random_range(0..4)];
     let mut bits = vec![0_u8; REGISTERS * 6 / 8 + 1];
-    for at in 0..REGISTERS {
-        let both = random.random_range(0..below) << (at * 6 % 8);
+    for at in (0..REGISTERS).filter(|_| random.random_bool(share)).collect::<Vec<_>>() {
+        let both = random.random_range(values.clone()) << (at * 6 % 8);
         bits[at * 6 / 8] |= both as u8;
         bits[at * 6 / 8 + 1] |= (both >> 8) as u8;
     }
