@@ -87,7 +87,8 @@ impl Redis {
 pub fn postgres_options(url: &str) -> anyhow::Result<PgConnectOptions> {
     let options: PgConnectOptions =
         url.parse().context("not a Postgres URL; say postgres://user:password@host/database")?;
-    Ok(options.application_name("aggregator"))
+    // Notices such as "already exists, skipping" would be logged as news.
+    Ok(options.application_name("aggregator").options([("client_min_messages", "warning")]))
 }
 
 fn open_postgres(url: &str) -> anyhow::Result<PgPool> {
