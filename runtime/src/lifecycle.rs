@@ -21,6 +21,10 @@ use tracing::{error, info, warn};
 /// than the 90 s after which service managers kill.
 pub const GRACE: Duration = Duration::from_secs(30);
 
+/// Signals this soon after the first are the same wish, not a second one: supervisors (and `timeout`) signal a process
+/// and then its group. A person who insists is slower.
+const ECHO: Duration = Duration::from_millis(500);
+
 /// The handle through which everything in a process learns that it should stop, and reports that it crashed.
 ///
 /// Cloning is cheap and all clones are one handle.
@@ -41,7 +45,7 @@ impl Shutdown {
 
     /// A handle that also listens for SIGTERM and SIGINT.
     ///
-    /// The first signal starts the soft stop. A second one, or `grace` after the soft stop began, ends the process
+    /// The first signal starts the soft stop. A second one (half a second later or more), or `grace` after the soft stop began, ends the process
     /// with exit code 1. Signals are awaited on a thread of their own, so a busy or blocked service cannot miss them.
     pub fn on_signals(grace: Duration) -> anyhow::Result<Self> {
         let shutdown = Self::new();
@@ -150,6 +154,12 @@ impl Shutdown {
             () = self.soft.cancelled() => {}
         }
         self.start();
+        let _echoes = tokio::time::timeout(ECHO, async {
+            loop {
+                signals.next().await;
+            }
+        })
+        .await;
         let why = tokio::select! {
             name = signals.next() => name,
             () = tokio::time::sleep(grace) => "the grace period is over",

@@ -13,6 +13,11 @@ const BEHAVIOUR: &str = "SIGNALS_TEST_BEHAVIOUR";
 /// So long that a test which needs it has failed.
 const LONG: Duration = Duration::from_secs(50);
 
+/// What a good service still has to do when it is asked to stop.
+const SHORT: Duration = Duration::from_millis(200);
+/// A person's pause before the second Ctrl-C.
+const INSISTS: Duration = Duration::from_millis(700);
+
 /// Not a test by itself: what the others run. It does nothing unless it is told how to behave.
 #[test]
 fn service() {
@@ -28,9 +33,7 @@ fn service() {
             assert!(behaviour != "crashes", "boom");
             stop.stopping().await;
             println!("\nstopping");
-            if behaviour != "stops well" {
-                tokio::time::sleep(LONG).await;
-            }
+            tokio::time::sleep(if behaviour == "stops well" { SHORT } else { LONG }).await;
             Ok(())
         });
         shutdown.drained().await
@@ -44,6 +47,9 @@ fn the_first_signal_stops_softly() {
         let mut service = Service::start("stops well");
         service.until("serving");
         service.signal(signal);
+        // The echo that supervisors send to the group does not turn the soft stop into a hard one.
+        service.until("stopping");
+        service.signal(signal);
         assert_eq!(service.exit_code(), Some(0), "{signal:?}");
     }
 }
@@ -54,6 +60,7 @@ fn the_second_signal_stops_at_once() {
     service.until("serving");
     service.signal(Signal::TERM);
     service.until("stopping");
+    std::thread::sleep(INSISTS);
     service.signal(Signal::INT);
     assert_eq!(service.exit_code(), Some(1));
 }
