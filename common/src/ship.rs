@@ -64,8 +64,8 @@ pub const BATCH_SKETCHES: usize = 200;
 
 /// The records of one interval of one lane in one partition, on their way to become [`Sums`].
 ///
-/// Every record leaves three numbers of 128 bits, which are sorted once at the end: that costs a fraction of keeping
-/// them in order all along, and shipping is paid for by every click.
+/// Every record leaves a few numbers of 128 bits, which are sorted once at the end: that costs a fraction of keeping
+/// them in order all along, and shipping is paid for by every click. Made to be used again.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// The last record's seq. Zero while empty.
@@ -78,28 +78,23 @@ pub struct Batch {
 }
 
 /// What one call adds.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Sums {
-    /// What to add to each counter, sorted.
-    pub counts: Vec<(Count, u32)>,
-    /// Human visitors, sorted: those of one sketch stand together, none twice.
-    pub visits: Vec<Visit>,
-    /// How many sketches that are.
+#[derive(Debug, Clone, Copy)]
+pub struct Sums<'a> {
+    counts: &'a [u128],
+    visits: &'a [u128],
+    /// How many sketches get visitors.
     pub sketches: usize,
 }
 
-/// A visitor of a link on a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Visit {
-    /// The link.
-    pub link: LinkId,
-    /// The day.
-    pub day: Day,
-    /// Who, as a keyed hash.
-    pub visitor: u64,
-}
-
 impl Batch {
+    /// Empties it, keeping its memory.
+    pub fn clear(&mut self) {
+        (self.to, self.records) = (Seq::ZERO, 0);
+        self.counts.clear();
+        self.visits.clear();
+        self.sketches.clear();
+    }
+
     /// Adds a record, which must follow the ones before it in its lane. `false`: full, it was not added.
     pub fn push(&mut self, record: &Record) -> bool {
         let (hour, day) = (record.at().hour(), record.at().day());
@@ -123,27 +118,27 @@ impl Batch {
     }
 
     /// Sums what was pushed.
-    pub fn sums(mut self) -> Sums {
+    pub fn sums(&mut self) -> Sums<'_> {
         self.counts.sort_unstable();
         self.visits.sort_unstable();
         self.visits.dedup();
-        let counts = self.counts.chunk_by(|a, b| a == b);
-        Sums {
-            counts: counts.map(|same| (Count::unpack(same[0]), same.len() as u32)).collect(),
-            visits: self.visits.iter().map(|visit| Visit::unpack(*visit)).collect(),
-            sketches: self.sketches.count,
-        }
+        Sums { counts: &self.counts, visits: &self.visits, sketches: self.sketches.count }
     }
 }
 
-impl Visit {
-    fn unpack(packed: u128) -> Self {
-        let sketch = (packed >> 64) as u64;
-        Self {
-            link: LinkId(sketch >> DAY_BITS),
-            day: Day((sketch & DAY_MASK) as u32),
-            visitor: packed as u64,
-        }
+impl<'a> Sums<'a> {
+    /// What to add to each counter, sorted.
+    pub fn counts(self) -> impl Iterator<Item = (Count, u32)> + Clone + 'a {
+        self.counts.chunk_by(|a, b| a == b).map(|same| (Count::unpack(same[0]), same.len() as u32))
+    }
+
+    /// The link and day of each sketch, sorted, with its human visitors, none twice.
+    pub fn visitors(self) -> impl Iterator<Item = (LinkId, Day, impl ExactSizeIterator<Item = u64> + 'a)> + 'a {
+        self.visits.chunk_by(|a, b| a >> 64 == b >> 64).map(|same| {
+            let sketch = (same[0] >> 64) as u64;
+            let (link, day) = (LinkId(sketch >> DAY_BITS), Day((sketch & DAY_MASK) as u32));
+            (link, day, same.iter().map(|visit| *visit as u64))
+        })
     }
 }
 
@@ -165,6 +160,12 @@ struct Distinct {
 
 impl Distinct {
     const SLOTS: usize = 512;
+
+    fn clear(&mut self) {
+        if self.count > 0 {
+            *self = Self::default();
+        }
+    }
 
     /// Whether the number is in the set or found room in it.
     fn admit(&mut self, number: u64) -> bool {
@@ -251,14 +252,15 @@ mod tests {
             }
             let sums = batch.sums();
             prop_assert_eq!(sums.sketches, sketches.len());
-            prop_assert_eq!(sums.counts.into_iter().collect::<BTreeMap<_, _>>(), counts);
-            let grouped: Vec<_> = sums.visits.chunk_by(|a, b| (a.link, a.day) == (b.link, b.day)).collect();
+            prop_assert_eq!(sums.counts().collect::<BTreeMap<_, _>>(), counts.clone());
+            prop_assert_eq!(sums.counts().count(), counts.len());
+            let grouped: Vec<_> = sums.visitors().map(|(link, day, who)| ((link, day), who.collect::<Vec<_>>())).collect();
             prop_assert_eq!(grouped.len(), sketches.len());
-            for group in grouped {
-                let visitors: BTreeSet<u64> = group.iter().map(|visit| visit.visitor).collect();
-                prop_assert_eq!(visitors.len(), group.len());
-                prop_assert_eq!(Some(&visitors), sketches.get(&(group[0].link, group[0].day)));
+            for (sketch, visitors) in grouped {
+                prop_assert_eq!(sketches.get(&sketch).map(|s| s.iter().copied().collect::<Vec<u64>>()), Some(visitors));
             }
+            batch.clear();
+            prop_assert!(batch.sums().counts().next().is_none() && batch.push(&record(1, 1, 1, 1, 1)));
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nobody else spells a key or an offset. `docs/` describe these layouts; the tests at the bottom pin them.
 
 mod count;
+mod digits;
 mod keys;
 mod record;
 /// The five scripts that are allowed to change counters.

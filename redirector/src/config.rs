@@ -85,7 +85,7 @@ pub struct Args {
     ack: Ack,
 
     /// How often clicks are shipped to Redis, ms
-    #[arg(long, env = "REDIRECTOR_SHIP_INTERVAL_MS", default_value = "25", value_name = "MS")]
+    #[arg(long, env = "REDIRECTOR_SHIP_INTERVAL_MS", default_value = "50", value_name = "MS")]
     ship_interval_ms: String,
 
     /// Where the links are saved, to start without Redis

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use common::ids::Lane;
-use common::ship::Answer;
+use common::ship::{Answer, Batch};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use metrics::{Counter, Histogram, counter, histogram};
@@ -64,6 +64,7 @@ pub async fn run(
         connect_after: None,
         failures: 0,
         ask_after: None,
+        batch: Batch::default(),
         flying: FuturesUnordered::new(),
         meters: Meters::new(),
     };
@@ -94,6 +95,8 @@ struct Shipper {
     /// Calls in a row that failed.
     failures: u32,
     ask_after: Option<Instant>,
+    /// Used again for every call.
+    batch: Batch,
     flying: FuturesUnordered<LocalBoxFuture<'static, Done>>,
     meters: Meters,
 }
@@ -156,10 +159,12 @@ impl Shipper {
 
     fn send(&mut self, place: Place, now: Instant) {
         let (Some(connection), (lane, partition)) = (&self.connection, place) else { return };
-        let Some(call) = self.lanes.get_mut(&lane).and_then(|lane| lane.next_call(partition, now)) else { return };
-        let (mut connection, speech) = (connection.clone(), self.speech.clone());
+        let Some(lane) = self.lanes.get_mut(&lane) else { return };
+        let Some(call) = lane.next_call(partition, now, &mut self.batch) else { return };
+        let command = self.speech.command(&call, self.batch.sums());
+        let mut connection = connection.clone();
         let apply = async move {
-            let outcome = speech.apply(&call, &mut connection).await;
+            let outcome = call::apply(&command, &mut connection).await;
             Done::Applied { place, sent: now, records: call.records, outcome }
         };
         self.flying.push(apply.boxed_local());

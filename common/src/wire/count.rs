@@ -1,7 +1,6 @@
 //! The fields of a bucket: a closed vocabulary, so that their number is bounded by design.
 
-use std::io::Write as _;
-
+use super::digits;
 use crate::ids::LinkId;
 use crate::time::{Day, Hour};
 use crate::traffic::{Browser, Channel, Country, Device, Os};
@@ -78,18 +77,34 @@ impl Count {
     /// Writes the field's name into `out` (cleared first).
     pub fn write(&self, out: &mut Vec<u8>) {
         out.clear();
+        digits::push(self.link().0, out);
+        out.push(b':');
         match *self {
-            Self::Human(link, hour) => write!(out, "{}:{}:h", link.0, hour.stamp()),
-            Self::Filtered(link, hour) => write!(out, "{}:{}:f", link.0, hour.stamp()),
-            Self::Platform(link, day, device, browser, os) => {
-                let (device, browser, os) = (device.code(), browser.code(), os.code());
-                write!(out, "{}:{}:p{device}.{browser}.{os}", link.0, day.stamp())
+            Self::Human(_, hour) => {
+                digits::push(u64::from(hour.stamp()), out);
+                out.extend_from_slice(b":h");
             }
-            Self::Origin(link, day, country, channel) => {
-                write!(out, "{}:{}:o{}.{}", link.0, day.stamp(), country.code(), channel.code())
+            Self::Filtered(_, hour) => {
+                digits::push(u64::from(hour.stamp()), out);
+                out.extend_from_slice(b":f");
+            }
+            Self::Platform(_, day, device, browser, os) => {
+                digits::push(u64::from(day.stamp()), out);
+                out.extend_from_slice(b":p");
+                digits::push(u64::from(device.code()), out);
+                out.push(b'.');
+                digits::push(u64::from(browser.code()), out);
+                out.push(b'.');
+                digits::push(u64::from(os.code()), out);
+            }
+            Self::Origin(_, day, country, channel) => {
+                digits::push(u64::from(day.stamp()), out);
+                out.extend_from_slice(b":o");
+                digits::push(u64::from(country.code()), out);
+                out.push(b'.');
+                digits::push(u64::from(channel.code()), out);
             }
         }
-        .expect("a Vec takes every write");
     }
 
     /// The field with this name. `None` when it is not one: somebody else wrote into our hash.

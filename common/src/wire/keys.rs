@@ -2,8 +2,7 @@
 //!
 //! A partition's keys share the hash tag `{pXX}`, so that a script touches one slot of a cluster.
 
-use std::io::Write as _;
-
+use super::digits;
 use crate::ids::{Code, LinkId, Partition};
 use crate::time::Day;
 
@@ -106,7 +105,11 @@ impl PartitionKeys {
     /// The sketch of a link's human visitors of one day, written into `out` (cleared first).
     pub fn write_sketch(&self, link: LinkId, day: Day, out: &mut Vec<u8>) {
         out.clear();
-        write!(out, "{}u:{}:{}", self.prefix, link.0, day.stamp()).expect("a Vec takes every write");
+        out.extend_from_slice(self.prefix.as_bytes());
+        out.extend_from_slice(b"u:");
+        digits::push(link.0, out);
+        out.push(b':');
+        digits::push(u64::from(day.stamp()), out);
     }
 
     /// The sketch of a link's human visitors of one day.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::ids::{Lane, Partition, Seq};
-use common::ship::{Answer, SKETCH_TTL};
+use common::ship::{Answer, SKETCH_TTL, Sums};
 use common::wire::{PartitionKeys, script};
 use futures_util::future::try_join_all;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
@@ -36,39 +36,28 @@ impl Speech {
         Self { apply_hash, keys: partitions.iter().map(PartitionKeys::new).collect() }
     }
 
-    /// Sends a batch. A server that has forgotten the script gets its text, with the same batch.
-    pub(super) async fn apply(&self, call: &Call, connection: &mut Connection) -> RedisResult<Answer> {
-        match self.command("EVALSHA", &self.apply_hash, call).query_async(connection).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                metrics::counter!("redirector_ship_replies_total", "reply" => "noscript").increment(1);
-                let reply = self.command("EVAL", script::APPLY, call).query_async(connection).await?;
-                answer(reply)
-            }
-            reply => answer(reply?),
-        }
-    }
-
-    fn command(&self, verb: &str, script: &str, call: &Call) -> Cmd {
+    /// The command that sends a batch.
+    pub(super) fn command(&self, call: &Call, sums: Sums<'_>) -> Cmd {
         let keys = &self.keys[usize::from(call.partition.0)];
-        let (counts, visits) = (&call.sums.counts, &call.sums.visits);
-        let arguments = 15 + counts.len() * 2 + call.sums.sketches * 2 + visits.len();
-        let mut cmd = Cmd::with_capacity(arguments, script.len() + 32 * arguments);
+        let counts = sums.counts().count();
+        let arguments = 15 + counts * 2 + sums.sketches * 2 + call.records;
+        let mut cmd = Cmd::with_capacity(arguments, 64 + 24 * arguments);
         let mut text = Vec::with_capacity(64);
-        cmd.arg(verb).arg(script).arg(4 + call.sums.sketches);
+        cmd.arg("EVALSHA").arg(&self.apply_hash).arg(4 + sums.sketches);
         cmd.arg(&keys.end).arg(&keys.base).arg(&keys.counts).arg(&keys.claim);
-        for same in visits.chunk_by(|a, b| (a.link, a.day) == (b.link, b.day)) {
-            keys.write_sketch(same[0].link, same[0].day, &mut text);
+        for (link, day, _) in sums.visitors() {
+            keys.write_sketch(link, day, &mut text);
             cmd.arg(&text);
         }
         cmd.arg(call.lane.0).arg(call.from.0).arg(call.to.0).arg(u8::from(call.opens_lane)).arg(call.claim);
-        cmd.arg(counts.len()).arg(call.sums.sketches).arg(SKETCH_TTL.0);
-        for (count, n) in counts {
+        cmd.arg(counts).arg(sums.sketches).arg(SKETCH_TTL.0);
+        for (count, n) in sums.counts() {
             count.write(&mut text);
-            cmd.arg(&text).arg(*n);
+            cmd.arg(&text).arg(n);
         }
-        for same in visits.chunk_by(|a, b| (a.link, a.day) == (b.link, b.day)) {
-            cmd.arg(same.len());
-            same.iter().for_each(|visit| _ = cmd.arg(&visit.visitor.to_le_bytes()[..]));
+        for (_, _, visitors) in sums.visitors() {
+            cmd.arg(visitors.len());
+            visitors.for_each(|visitor| _ = cmd.arg(&visitor.to_le_bytes()[..]));
         }
         cmd
     }
@@ -89,6 +78,19 @@ impl Speech {
         };
         let standing = |pair: &[Option<u64>]| Standing { end: pair[0].map(Seq), durable: Seq(pair[1].unwrap_or(0)) };
         Ok(numbers.chunks_exact(2).map(standing).collect())
+    }
+}
+
+/// Sends a batch. A server that has forgotten the script is given it, and then the same batch.
+pub(super) async fn apply(command: &Cmd, connection: &mut Connection) -> RedisResult<Answer> {
+    match command.query_async(connection).await {
+        Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+            metrics::counter!("redirector_ship_replies_total", "reply" => "noscript").increment(1);
+            // In a cluster it goes to every node; one that is away must not keep the others from being told.
+            let _told = redis::cmd("SCRIPT").arg("LOAD").arg(script::APPLY).exec_async(connection).await;
+            answer(command.query_async(connection).await?)
+        }
+        reply => answer(reply?),
     }
 }
 

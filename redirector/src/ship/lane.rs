@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::ids::{Lane, Partition, Seq};
-use common::ship::{Answer, BATCH_RECORDS, Batch, Cursor, Sums};
+use common::ship::{Answer, BATCH_RECORDS, Batch, Cursor};
 use common::wire::Record;
 
 use crate::journal::LaneLog;
@@ -55,8 +55,8 @@ pub(super) struct Part {
     was_known: bool,
 }
 
-/// One call of `apply`.
-#[derive(Debug)]
+/// One call of `apply`, but for what it adds.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     pub(super) lane: Lane,
     pub(super) partition: Partition,
@@ -65,7 +65,6 @@ pub(super) struct Call {
     pub(super) opens_lane: bool,
     pub(super) claim: u64,
     pub(super) records: usize,
-    pub(super) sums: Sums,
 }
 
 impl ShipLane {
@@ -129,14 +128,14 @@ impl ShipLane {
         Ok(())
     }
 
-    /// The next call of a partition, if one is due. It is in flight from now on.
-    pub(super) fn next_call(&mut self, partition: Partition, now: Instant) -> Option<Call> {
+    /// The next call of a partition, if one is due; its records are put into `batch`. It is in flight from now on.
+    pub(super) fn next_call(&mut self, partition: Partition, now: Instant, batch: &mut Batch) -> Option<Call> {
         let part = &mut self.parts[usize::from(partition.0)];
         let waits = part.flying || part.adrift || part.not_before.is_some_and(|at| now < at);
         if waits || part.pending.is_empty() || part.cursor == Cursor::Unknown {
             return None;
         }
-        let mut batch = Batch::default();
+        batch.clear();
         let _until_it_is_full = part.pending.iter().all(|record| batch.push(record));
         part.flying = true;
         part.turn += 1;
@@ -148,7 +147,6 @@ impl ShipLane {
             opens_lane: part.cursor.opens_lane(),
             claim: part.claim - (part.pending.len() - batch.records) as u64,
             records: batch.records,
-            sums: batch.sums(),
         })
     }
 
