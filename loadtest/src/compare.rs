@@ -172,13 +172,12 @@ fn compare(config: &Config) -> anyhow::Result<Comparison> {
     let stage = prepare(folder.path(), &codes, &config.names)?;
     let mut contenders = Vec::new();
     for name in &config.names {
-        match name.missing() {
-            Some(how) => eprintln!("{} is left out, it is not installed here: {how}", name.label()),
-            None => {
-                eprintln!("starting {}", name.label());
-                contenders.push(name.start(&stage)?);
-            }
+        if let Some(how) = name.missing() {
+            eprintln!("{} is left out, it is not installed here: {how}", name.label());
+            continue;
         }
+        eprintln!("starting {}", name.label());
+        contenders.push(name.start(&stage)?);
     }
     let host = "go.example.com";
     let plan =
@@ -247,15 +246,17 @@ fn measure(
     let (after, redis_after) = (cpu_time(pid)?, cpu_time(redis)?);
     forget_counts(stage)?;
     ensure!(window.requests > 0, "nothing was answered");
-    let per_request = |time: Duration| time.as_secs_f64() * 1e6 / window.requests as f64;
+    let per_request = |from: Duration, to: Duration| {
+        to.saturating_sub(from).as_secs_f64() * 1e6 / window.requests as f64
+    };
     Ok(Round {
         server: contender.name,
-        round: number + 1,
+        number: number + 1,
         requests: window.requests,
         requests_per_second: window.requests as f64 / window.length.as_secs_f64(),
-        cpu_us: per_request(after - before),
-        cpu_us_before_drain: per_request(served - before),
-        redis_cpu_us: per_request(redis_after - redis_before),
+        cpu_us: per_request(before, after),
+        cpu_us_before_drain: per_request(before, served),
+        redis_cpu_us: per_request(redis_before, redis_after),
         drain_seconds: drained_in.as_secs_f64(),
         p50_us: window.latency_us.value_at_quantile(0.5),
         p99_us: window.latency_us.value_at_quantile(0.99),

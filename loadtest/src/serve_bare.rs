@@ -20,6 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use runtime::Problems;
 use serde_json::json;
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::LocalOptions;
 
 use crate::outcome::{Failure, Outcome};
 
@@ -48,7 +49,7 @@ pub struct Args {
 }
 
 /// Serves until it is killed.
-pub fn run(args: Args) -> Result<Outcome, Failure> {
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut problems = Problems::of::<Args>();
     let listen = problems.check("--listen", loopback(&args.listen));
     let location = problems.parse::<HeaderValue>("--location", &args.location);
@@ -63,7 +64,7 @@ fn serve(listen: SocketAddr, location: HeaderValue) -> anyhow::Result<()> {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD);
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default())?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         loop {
