@@ -1,11 +1,11 @@
-//! Load, audit, chaos and comparison: what holds the whole house to what it promises.
+//! Load, audit, chaos and comparison: the proof that Linkledger does what it says.
 //!
-//! Everything here goes to this machine only, and every loop has an end. A subcommand prints one JSON line on stdout
-//! and everything else on stderr.
+//! Traffic goes to this machine only, every run ends by itself, and a run can be repeated from the seed it prints.
+//! Each subcommand ends with one JSON line on stdout; all else is on stderr.
 
-pub mod affinity;
-pub mod dice;
+mod affinity;
+mod dice;
 pub mod drive;
-pub mod loopback;
+mod loopback;
 pub mod outcome;
-pub mod progress;
+mod progress;

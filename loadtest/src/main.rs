@@ -1,32 +1,26 @@
-//! The load test as a process: do what was asked, print one line of JSON.
+//! `loadtest`: drive, verify, chaos, compare.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use loadtest::{drive, outcome};
 
-/// Load, audit and chaos for a Linkledger on this machine.
+/// Load, audit, chaos and comparison for Linkledger, on this machine only.
 #[derive(Debug, Parser)]
 #[command(name = "loadtest", version)]
 struct Args {
-    /// What to do
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Send requests at a steady rate
-    Drive(Box<drive::Args>),
+    /// Send a plan of requests to an edge and say what came back
+    Drive(drive::Args),
 }
 
 fn main() -> ExitCode {
-    let command = Args::parse().command;
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return outcome::conclude("loadtest", Err(anyhow::Error::from(error).into())),
-    };
-    match command {
-        Command::Drive(args) => outcome::conclude("drive", runtime.block_on(drive::run(*args))),
+    match Args::parse().command {
+        Command::Drive(args) => outcome::conclude("drive", drive::run(&args)),
     }
 }
