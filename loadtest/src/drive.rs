@@ -1,226 +1,219 @@
-//! `loadtest drive`: sends a plan of requests to an edge on this machine and says what came back.
+//! Driving: an open loop of browser-like requests at a steady rate, from a plan that follows from a seed.
+//!
+//! The rate is held whatever the edge does, and latency counts from the moment a request was planned for, so an edge
+//! that stalls looks as slow as its shoppers find it.
 
 pub mod answer;
-mod browsers;
+pub mod browsers;
 pub mod choice;
 pub mod codes;
 mod connection;
 pub mod engine;
 pub mod log;
 pub mod plan;
-pub mod tally;
+pub mod summary;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
-use clap::Parser;
-use runtime::config::{Invalid, Problems};
-use serde::Serialize;
+use runtime::{Invalid, Problems, SecretSource, clock};
 
 use self::choice::Choice;
 use self::codes::Codes;
-use self::engine::{Course, Live, Pace};
-use self::log::Log;
+use self::engine::{MAX_CONNECTIONS, Pace};
+use self::log::LogWriter;
 use self::plan::{Mix, Plan, Visitors};
-use self::tally::{Latency, Lost, Tally};
-use crate::affinity;
+use self::summary::{Figures, Summary};
 use crate::loopback;
 use crate::outcome::{Failure, Outcome};
 use crate::progress::Progress;
 
-/// Between looks at the progress.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// A longer run is a service, not a test.
-const MAX_SECONDS: u64 = 86_400;
-/// More connections than one machine has ports for would measure the machine.
-const MAX_CONNECTIONS: usize = 20_000;
+/// More than any machine sends to itself; a typing error should not fill the disk with logs.
+const MAX_RATE: f64 = 1_000_000.0;
+/// A day.
+const MAX_SECONDS: f64 = 86_400.0;
+/// Progress is shown once in so many requests.
+const SHOW_EVERY: u64 = 500;
 
-/// Sends a plan of requests to an edge on this machine.
-#[derive(Debug, Clone, Parser)]
+/// Send requests at a steady rate, measured from the moment each was due.
+#[derive(Debug, clap::Parser)]
 pub struct Args {
     /// The edge, on this machine
     #[arg(long, env = "LOADTEST_TARGET", value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    pub target: String,
+    target: String,
 
-    /// Requests a second; 0 sends as fast as answers come
-    #[arg(long, env = "LOADTEST_RATE", default_value_t = 1_000.0)]
-    pub rate: f64,
+    /// Requests a second
+    #[arg(long, env = "LOADTEST_RATE", value_name = "N", default_value = "1000")]
+    rate: String,
 
-    /// For how many seconds
-    #[arg(long, env = "LOADTEST_SECONDS", default_value_t = 10)]
-    pub seconds: u64,
+    /// For how long
+    #[arg(long, env = "LOADTEST_SECONDS", value_name = "N", default_value = "10")]
+    seconds: String,
 
-    /// Connections that are kept open
-    #[arg(long, env = "LOADTEST_CONNECTIONS", default_value_t = 64)]
-    pub connections: usize,
-
-    /// The seed; the same seed sends the same requests
-    #[arg(long, env = "LOADTEST_SEED", default_value_t = 1)]
-    pub seed: u64,
-
-    /// A file with the links' codes, one a line
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["links", "database_url"])]
-    pub codes: Option<PathBuf>,
-
-    /// Ask for this many numbered codes: the prefix and eight digits
-    #[arg(long, value_name = "N", conflicts_with = "database_url")]
-    pub links: Option<u64>,
-
-    /// What numbered codes begin with
-    #[arg(long, value_name = "TEXT", default_value = "b")]
-    pub code_prefix: String,
-
-    /// Take the codes of all active links from this Postgres
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<String>,
-
-    /// Popularity follows Zipf's law with this exponent
-    #[arg(long, value_name = "S", default_value_t = 1.0)]
-    pub zipf: f64,
-
-    /// Every link is as popular
-    #[arg(long, conflicts_with = "zipf")]
-    pub uniform: bool,
-
-    /// Send several thousand addresses in X-Forwarded-For; the edge must trust this machine
-    #[arg(long)]
-    pub forwarded: bool,
-
-    /// Send people's clicks only: no programs, HEAD or prefetches
-    #[arg(long)]
-    pub clicks_only: bool,
-
-    /// Write what became of each request here, for `verify`
-    #[arg(long, value_name = "FILE")]
-    pub log: Option<PathBuf>,
-
-    /// Stay on this core
-    #[arg(long, value_name = "CORE")]
-    pub pin: Option<usize>,
-}
-
-/// The settings of a run, checked.
-#[derive(Debug)]
-struct Config {
-    course: Course,
-    zipf: Option<f64>,
-}
-
-/// The figures of a run.
-#[derive(Debug, Serialize)]
-pub struct Report {
-    target: SocketAddr,
+    /// What the plan follows from; the same seed asks the same again
+    #[arg(long, env = "LOADTEST_SEED", value_name = "N", default_value_t = 1)]
     seed: u64,
-    seconds: u64,
-    rate: f64,
-    /// Answers a second, over the run's length.
-    pub reached: f64,
-    /// Requests per status.
-    pub statuses: BTreeMap<u16, u64>,
-    /// Requests without an answer, by why.
-    pub lost: BTreeMap<Lost, u64>,
-    /// Redirects with a click token.
-    pub accepted: u64,
-    /// Clicks redirected without a token.
-    pub untracked: u64,
-    /// Answers of 500 and above, but for refused prefetches.
-    pub server_errors: u64,
-    /// From the intended time, in µs.
-    pub latency_us: Option<Latency>,
+
+    /// A file of links' codes, one a line
+    #[arg(long, env = "LOADTEST_CODES", value_name = "FILE", conflicts_with = "links")]
+    codes: Option<PathBuf>,
+
+    /// Take the active links from this Postgres (`@file` reads the address from a file)
+    #[arg(long, env = "DATABASE_URL", value_name = "URL|@FILE", hide_env_values = true)]
+    database_url: Option<SecretSource>,
+
+    /// Numbered links: the prefix followed by eight digits from 0
+    #[arg(long, env = "LOADTEST_LINKS", value_name = "N")]
+    links: Option<u64>,
+
+    /// What numbered links begin with
+    #[arg(long, env = "LOADTEST_PREFIX", value_name = "TEXT", default_value = "b")]
+    prefix: String,
+
+    /// How unevenly links are followed: 0 = all alike, 1 = as popularity goes
+    #[arg(long, env = "LOADTEST_ZIPF", value_name = "EXPONENT", default_value_t = 1.0)]
+    zipf: f64,
+
+    /// Connections kept open
+    #[arg(long, env = "LOADTEST_CONNECTIONS", value_name = "N", default_value_t = 64)]
+    connections: usize,
+
+    /// The name in the Host header
+    #[arg(long, env = "LOADTEST_HOST", value_name = "NAME", default_value = "go.example.com")]
+    host: String,
+
+    /// Give each visitor an address in X-Forwarded-For; the edge must trust this machine as a proxy
+    #[arg(long, env = "LOADTEST_FORWARDED")]
+    forwarded: bool,
+
+    /// Clicks of people only: no programs, looks or prefetches
+    #[arg(long, env = "LOADTEST_CLICKS_ONLY")]
+    clicks_only: bool,
+
+    /// Where to log every response, for `loadtest verify`
+    #[arg(long, env = "LOADTEST_LOG", value_name = "FILE")]
+    log: Option<PathBuf>,
 }
 
-/// Runs the subcommand.
-pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let config = validate(args)?;
-    let codes = find_codes(args)?;
-    let choice = match config.zipf {
-        Some(exponent) => Choice::zipf(codes.count(), exponent),
-        None => Choice::Uniform { count: codes.count() },
+/// Settings that were found good.
+#[derive(Debug)]
+pub struct Config {
+    target: SocketAddr,
+    pace: Pace,
+    seed: u64,
+    source: Source,
+    zipf: f64,
+    host: String,
+    mix: Mix,
+    visitors: Visitors,
+    log: Option<PathBuf>,
+}
+
+/// Where the links' codes come from.
+#[derive(Debug)]
+enum Source {
+    Ready(Codes),
+    Postgres(runtime::Secret),
+}
+
+impl Args {
+    /// Judges all settings and reports every bad one.
+    pub fn validate(self) -> Result<Config, Invalid> {
+        let mut problems = Problems::of::<Self>();
+        let target = problems.check("--target", loopback::http_target(&self.target));
+        let rate = number(&mut problems, "--rate", &self.rate, MAX_RATE);
+        let seconds = number(&mut problems, "--seconds", &self.seconds, MAX_SECONDS);
+        if !(0.0..=4.0).contains(&self.zipf) {
+            problems.add("--zipf", format!("cannot use {}: give 0 to 4", self.zipf));
+        }
+        if !(1..=MAX_CONNECTIONS).contains(&self.connections) {
+            problems.add(
+                "--connections",
+                format!("cannot use {}: give 1 to {MAX_CONNECTIONS}", self.connections),
+            );
+        }
+        let source = match (&self.codes, self.links, &self.database_url) {
+            (Some(file), _, _) => problems.check("--codes", Codes::from_file(file)).map(Source::Ready),
+            (None, Some(links), _) => {
+                problems.check("--links", Codes::numbered(&self.prefix, links)).map(Source::Ready)
+            }
+            (None, None, Some(url)) => problems.check("--database-url", url.read()).map(Source::Postgres),
+            (None, None, None) => {
+                problems.add("--database-url", "name the links: give --database-url, --codes or --links");
+                None
+            }
+        };
+        problems.finish(|| {
+            let (rate, seconds) = (rate?, seconds?);
+            Some(Config {
+                target: target?,
+                pace: Pace { rate, requests: (rate * seconds).ceil() as u64, connections: self.connections },
+                seed: self.seed,
+                source: source?,
+                zipf: self.zipf,
+                host: self.host,
+                mix: if self.clicks_only { Mix::ClicksOnly } else { Mix::Realistic },
+                visitors: if self.forwarded { Visitors::ByForwardedAddress } else { Visitors::ByBrowser },
+                log: self.log,
+            })
+        })
+    }
+}
+
+/// A number above zero and up to `most`.
+pub fn number(problems: &mut Problems, flag: &'static str, text: &str, most: f64) -> Option<f64> {
+    let fits = |number: f64| if number > 0.0 && number <= most { Ok(number) } else { Err(()) };
+    let outcome = text.trim().parse().map_err(drop).and_then(fits);
+    problems.check(flag, outcome.map_err(|()| format!("{text:?} is not a number above 0 and up to {most}")))
+}
+
+/// Drives. It passes if every request was answered, and no known link with 5xx.
+pub async fn run(args: Args) -> Result<Outcome, Failure> {
+    let Config { target, pace, seed, source, zipf, host, mix, visitors, log } = args.validate()?;
+    let codes = match source {
+        Source::Ready(codes) => codes,
+        Source::Postgres(url) => Codes::from_database(url.expose()).await?,
     };
-    let mix = if args.clicks_only { Mix::ClicksOnly } else { Mix::Realistic };
-    let visitors = if args.forwarded { Visitors::ByForwardedAddress } else { Visitors::ByBrowser };
-    let target = config.course.target;
-    let plan = Plan::new(args.seed, codes, choice, mix, visitors, &target.to_string());
-    eprintln!("drive: {} links, seed {}, to {target} for {} s", plan.codes.count(), args.seed, args.seconds);
-    let mut log = args.log.as_deref().map(|path| Log::create(path, &format!("seed {}", args.seed))).transpose()?;
-    let live = Live::default();
-    let tally = std::thread::scope(|scope| {
-        let work = scope.spawn(|| {
-            args.pin.map_or(Ok(()), affinity::pin_thread)?;
-            engine::run(&plan, config.course, log.as_mut(), &live)
-        });
-        let mut progress = Progress::start("drive", (args.rate * args.seconds as f64) as u64);
-        while !work.is_finished() {
-            progress.at(live.done.load(Ordering::Relaxed), "requests");
-            std::thread::sleep(LOOK_EVERY);
+    let count = codes.count();
+    let choice = if zipf > 0.0 { Choice::zipf(count, zipf) } else { Choice::Uniform { count } };
+    let plan = Plan::new(seed, codes, choice, mix, visitors, &host);
+    let mut log = log.as_deref().map(LogWriter::create).transpose()?;
+    let (mut summary, mut progress) = (Summary::default(), Progress::start("requests", pace.requests));
+    engine::run(target, &plan, pace, clock::monotonic(), &AtomicBool::new(false), &mut |exchange| {
+        summary.count(exchange);
+        if summary.requests % SHOW_EVERY == 0 {
+            progress.at(summary.requests, &format!("{} broken, {} refused", summary.broken, summary.refused));
         }
-        work.join().map_err(|_panic| anyhow::anyhow!("the driver panicked"))?
+        log.as_mut().map_or(Ok(()), |log| log.write(&plan, exchange))
     })?;
-    log.map_or(Ok(()), Log::finish)?;
-    Ok(Outcome::new(tally.answers() > 0, &Report::new(args, target, &tally))?)
-}
-
-impl Report {
-    fn new(args: &Args, target: SocketAddr, tally: &Tally) -> Self {
-        Self {
-            target,
-            seed: args.seed,
-            seconds: args.seconds,
-            rate: args.rate,
-            reached: tally.answers() as f64 / args.seconds as f64,
-            statuses: tally.statuses.clone(),
-            lost: tally.lost.clone(),
-            accepted: tally.accepted,
-            untracked: tally.untracked,
-            server_errors: tally.server_errors,
-            latency_us: tally.latency(),
-        }
-    }
-}
-
-fn validate(args: &Args) -> Result<Config, Invalid> {
-    let mut problems = Problems::of::<Args>();
-    let target = problems.check("--target", loopback::http_target(&args.target));
-    if !(0.0..=1e7).contains(&args.rate) {
-        problems.add("--rate", format_args!("cannot use {}: give 0 to 10000000 requests a second", args.rate));
-    }
-    if !(1..=MAX_SECONDS).contains(&args.seconds) {
-        problems.add("--seconds", format_args!("cannot use {}: give 1 to {MAX_SECONDS}", args.seconds));
-    }
-    if !(1..=MAX_CONNECTIONS).contains(&args.connections) {
-        problems.add("--connections", format_args!("cannot use {}: give 1 to {MAX_CONNECTIONS}", args.connections));
-    }
-    if !(0.0..=5.0).contains(&args.zipf) {
-        problems.add("--zipf", format_args!("cannot use {}: give an exponent of 0 to 5", args.zipf));
-    }
-    if args.codes.is_none() && args.links.is_none() && args.database_url.is_none() {
-        problems.add("--codes", "nothing says which links to ask for: give --codes, --links or --database-url");
-    }
-    if let Some(links) = args.links {
-        problems.check("--links", Codes::numbered(&args.code_prefix, links));
-    }
-    problems.finish(|| {
-        let pace = if args.rate == 0.0 { Pace::Closed } else { Pace::Open { rate: args.rate } };
-        let length = Duration::from_secs(args.seconds);
-        let course = Course { target: target?, connections: args.connections, pace, length };
-        Some(Config { course, zipf: (!args.uniform).then_some(args.zipf) })
-    })
-}
-
-fn find_codes(args: &Args) -> anyhow::Result<Codes> {
-    match (&args.codes, args.links, &args.database_url) {
-        (Some(path), ..) => Codes::from_file(path),
-        (None, Some(links), _) => Codes::numbered(&args.code_prefix, links),
-        (None, None, Some(url)) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(Codes::from_database(url))
-        }
-        (None, None, None) => unreachable!("validate asked for one of them"),
-    }
+    drop(progress);
+    log.map_or(Ok(()), LogWriter::finish)?;
+    let passed = summary.failed == 0 && summary.broken == 0 && summary.refused == 0;
+    Ok(Outcome::new(passed, &Figures::from(&summary))?)
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn validate(arguments: &[&str]) -> Result<Config, Invalid> {
+        Args::parse_from(std::iter::once("drive").chain(arguments.iter().copied())).validate()
+    }
+
+    #[test]
+    fn requests_are_rate_times_seconds() {
+        let config = validate(&["--links", "10", "--rate", "250", "--seconds", "2.5"]).expect("valid");
+        assert_eq!((config.pace.requests, config.mix), (625, Mix::Realistic));
+    }
+
+    #[test]
+    fn every_bad_setting_is_reported_at_once() {
+        let wrong = ["--target", "http://192.0.2.1:80", "--rate", "0", "--seconds", "long", "--zipf", "9"];
+        let also = ["--connections", "0", "--links", "0"];
+        let invalid = validate(&[&wrong[..], &also[..]].concat()).expect_err("six are wrong");
+        assert_eq!(invalid.complaints.len(), 6, "{invalid}");
+    }
+}

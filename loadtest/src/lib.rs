@@ -3,9 +3,13 @@
 //! Traffic goes to this machine only, every run ends by itself, and a run can be repeated from the seed it prints.
 //! Each subcommand ends with one JSON line on stdout; all else is on stderr.
 
-mod affinity;
-mod dice;
+pub mod affinity;
+pub mod chaos;
+pub mod compare;
+pub mod dice;
 pub mod drive;
-mod loopback;
+pub mod loopback;
 pub mod outcome;
-mod progress;
+pub mod progress;
+pub mod serve_bare;
+pub mod verify;

@@ -78,7 +78,8 @@ impl Args {
             problems.add("--log", format!("{} is not a file", log.display()));
         }
         let source = self.database_url.ok_or("it is missing; `onebox env` prints it");
-        let database_url = problems.check("--database-url", source.map_err(str::to_owned).and_then(|s| s.read()));
+        let database_url =
+            problems.check("--database-url", source.map_err(str::to_owned).and_then(|s| s.read()));
         if let Some(folder) = self.journal.as_ref().filter(|folder| !folder.is_dir()) {
             problems.add("--journal", format!("{} is not a folder", folder.display()));
         }

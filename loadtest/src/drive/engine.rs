@@ -1,242 +1,282 @@
-//! Carrying out a plan: one thread, one epoll, many connections.
+//! The open loop: every request leaves at its planned moment, or as soon after it as a connection can be had, and its
+//! latency counts from the planned moment. A slow server is therefore measured as slow, and not asked less.
 //!
-//! Open loop: every request has its time, whatever the server does, and latency is measured from that time. A server
-//! that stops for a second is seen as slow by everybody who came in that second, not by one.
+//! One thread, one epoll: three system calls a request, so that the driver takes little of the machine it measures.
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use rustix::event::{Timespec, epoll};
-use rustix::fd::OwnedFd;
 use runtime::clock;
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::fd::OwnedFd;
 
-use super::connection::{Connection, Flight, Step};
-use super::log::{Fate, Log};
-use super::plan::Plan;
-use super::tally::{Lost, Tally, Tracked};
+use super::connection::{Connection, Flight, Touched};
+use super::plan::{Plan, Shot};
 
-/// After this a request is given up. Longer than any pause a healthy edge makes, so that a stall shows as latency.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long requests that are late may still be sent after the end.
-const OVERTIME: Duration = Duration::from_secs(10);
-/// How often requests under way are checked against their deadlines.
-const SWEEP_EVERY: Duration = Duration::from_millis(50);
-/// Events taken from the kernel at once.
+/// Then a request counts as broken: shoppers have left by then.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// A connection that rested longer is not trusted with a request: the edge closes it after five seconds.
+const IDLE_LIMIT: Duration = Duration::from_secs(2);
+/// How often requests that wait too long are looked for.
+const SWEEP_EVERY: Duration = Duration::from_millis(100);
+/// Connections at most. Fewer than an edge admits from one address; when all are busy, requests leave late.
+pub const MAX_CONNECTIONS: usize = 190;
+/// Events taken at once.
 const EVENTS: usize = 256;
 
-/// When requests leave.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pace {
-    /// At the plan's times, so many a second.
-    Open {
-        /// Requests a second.
-        rate: f64,
-    },
-    /// As fast as answers come: each connection sends its next request at once.
-    Closed,
-}
-
-/// How a plan is carried out.
+/// How fast, how long, and over how many connections.
 #[derive(Debug, Clone, Copy)]
-pub struct Course {
-    /// Where to; the caller has made sure that it is loopback.
-    pub target: SocketAddr,
-    /// How many connections are kept.
+pub struct Pace {
+    /// Requests a second.
+    pub rate: f64,
+    /// Requests in all.
+    pub requests: u64,
+    /// Connections kept in turn; more are opened while all of them are busy.
     pub connections: usize,
-    /// When requests leave.
-    pub pace: Pace,
-    /// For how long.
-    pub length: Duration,
 }
 
-/// What other threads see of a run, and can tell it.
-#[derive(Debug, Default)]
-pub struct Live {
-    /// Requests that got an answer or never will.
-    pub done: AtomicU64,
-    /// Set to end the run early: no further request is sent.
-    pub stop: AtomicBool,
+/// What a request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply<'a> {
+    /// A whole answer.
+    Answered {
+        /// Its status.
+        status: u16,
+        /// The click token in its location.
+        token: Option<&'a [u8]>,
+    },
+    /// Sent, and the connection ended before the answer was whole: the edge may have recorded the click.
+    Broken,
+    /// Never sent: no connection could be made.
+    Refused,
 }
 
-/// Carries out the plan on this thread. Ends by itself: after the course's length, and at most [`OVERTIME`] more.
-pub fn run(plan: &Plan, course: Course, log: Option<&mut Log>, live: &Live) -> anyhow::Result<Tally> {
-    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("cannot make an epoll")?;
-    let begun = clock::monotonic();
-    let mut engine = Engine {
-        plan,
-        course,
-        live,
-        log,
-        epoll,
-        connections: (0..course.connections).map(|_| Connection::new()).collect(),
-        idle: (0..course.connections).collect(),
-        begun,
-        begun_us: clock::now_us(),
-        next: 0,
-        swept: Duration::ZERO,
-        tally: Tally::default(),
-        code: Vec::new(),
-    };
-    let mut events = Vec::with_capacity(EVENTS);
-    while engine.issue()? {
-        engine.wait(&mut events)?;
-        for event in events.drain(..) {
-            engine.advance(event.data.u64() as usize)?;
-        }
-        engine.sweep()?;
-    }
-    Ok(engine.tally)
+/// A request and what it came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange<'a> {
+    /// The request.
+    pub shot: Shot,
+    /// When it should have left, from the start of the run.
+    pub intended: Duration,
+    /// From then to its end.
+    pub latency: Duration,
+    /// How it ended.
+    pub reply: Reply<'a>,
 }
 
-struct Engine<'a> {
-    plan: &'a Plan,
-    course: Course,
-    live: &'a Live,
-    log: Option<&'a mut Log>,
-    epoll: OwnedFd,
-    connections: Vec<Connection>,
-    /// Connections without a request, the longest idle first, so that none idles until the server closes it.
-    idle: VecDeque<usize>,
+/// Sends the plan's requests to `target`, the first at `begun`, and tells `note` of each, once. Ends when all have
+/// ended, or soon after `stop` is set.
+pub fn run(
+    target: SocketAddr,
+    plan: &Plan,
+    pace: Pace,
     begun: Instant,
-    begun_us: u64,
-    /// The plan's next request.
-    next: u64,
-    swept: Duration,
-    tally: Tally,
-    code: Vec<u8>,
+    stop: &AtomicBool,
+    note: &mut dyn FnMut(&Exchange<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let poll = epoll::create(CreateFlags::CLOEXEC).context("cannot watch connections")?;
+    let mut engine = Engine {
+        target,
+        plan,
+        pace,
+        note,
+        begun,
+        poll,
+        places: Vec::new(),
+        free: Vec::new(),
+        idle: VecDeque::new(),
+        opened: 0,
+        in_flight: 0,
+        request: Vec::new(),
+    };
+    engine.run(stop)
+}
+
+struct Engine<'p> {
+    target: SocketAddr,
+    plan: &'p Plan,
+    pace: Pace,
+    note: &'p mut dyn FnMut(&Exchange<'_>) -> anyhow::Result<()>,
+    begun: Instant,
+    poll: OwnedFd,
+    places: Vec<Option<Connection>>,
+    free: Vec<usize>,
+    /// Connections at rest, the longest first. May name places that were given away since.
+    idle: VecDeque<(usize, u32)>,
+    opened: u32,
+    in_flight: usize,
+    request: Vec<u8>,
 }
 
 impl Engine<'_> {
-    /// Sends every request that is due and has a connection. False when the run is over.
-    fn issue(&mut self) -> anyhow::Result<bool> {
-        let mut now = self.now();
-        while let (Some(intended), Some(&at)) = (self.due(now), self.idle.front()) {
-            self.idle.pop_front();
-            self.begin(at, intended, now)?;
-            now = self.now();
-        }
-        if self.idle.len() < self.connections.len() {
-            return Ok(true);
-        }
-        Ok(self.upcoming().is_some() && now < self.course.length + OVERTIME)
-    }
-
-    /// The intended time of the next request. `None`: there is none left.
-    fn upcoming(&self) -> Option<Duration> {
-        let intended = match self.course.pace {
-            Pace::Open { rate } => self.plan.intended(self.next, rate),
-            Pace::Closed => self.now(),
-        };
-        (intended < self.course.length && !self.live.stop.load(Ordering::Relaxed)).then_some(intended)
-    }
-
-    /// The intended time of the next request, if it should have left by now. Counts what can no longer be sent.
-    fn due(&mut self, now: Duration) -> Option<Duration> {
-        let intended = self.upcoming().filter(|intended| *intended <= now)?;
-        (now < self.course.length + OVERTIME).then_some(intended)
-    }
-
-    fn begin(&mut self, at: usize, intended: Duration, now: Duration) -> anyhow::Result<()> {
-        let shot = self.plan.shot(self.next);
-        self.next += 1;
-        let connection = &mut self.connections[at];
-        self.plan.write_request(shot, &mut connection.request);
-        let flight = Flight { shot, intended, deadline: now + REQUEST_TIMEOUT };
-        if connection.is_closed() {
-            match connection.open(self.course.target) {
-                Ok(stream) => {
-                    let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP;
-                    epoll::add(&self.epoll, stream, epoll::EventData::new_u64(at as u64), flags | epoll::EventFlags::ET)
-                        .context("cannot watch a connection")?;
+    fn run(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
+        let (mut number, mut swept) = (0, self.begun);
+        let mut events = Vec::with_capacity(EVENTS);
+        loop {
+            let mut total = self.pace.requests;
+            if stop.load(Ordering::Relaxed) {
+                total = number;
+            }
+            let mut wait = SWEEP_EVERY;
+            while number < total {
+                let (intended, now) = (self.plan.intended(number, self.pace.rate), clock::monotonic());
+                let early = intended.saturating_sub(now.duration_since(self.begun));
+                if !early.is_zero() {
+                    wait = wait.min(early);
+                    break;
                 }
-                Err(why) => {
-                    connection.flight = Some(flight);
-                    return self.ended(at, Step::Lost(why));
+                let Some(place) = self.seat(now) else { break };
+                self.fire(place, number, intended, now)?;
+                number += 1;
+            }
+            if number == total && self.in_flight == 0 {
+                return Ok(());
+            }
+            let limit = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
+            match epoll::wait(&self.poll, spare_capacity(&mut events), Some(&limit)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(io::Error::from(error)).context("cannot wait for connections"),
+            }
+            for event in events.drain(..) {
+                let (flags, data) = (event.flags, event.data.u64());
+                self.touch(data as u32 as usize, (data >> 32) as u32, flags)?;
+            }
+            let now = clock::monotonic();
+            if now.duration_since(swept) >= SWEEP_EVERY {
+                swept = now;
+                self.sweep(now)?;
+            }
+        }
+    }
+
+    /// A place for a request: a new connection until there are enough, else the one that rested longest, else one
+    /// more. `None`: as many as may be are busy.
+    fn seat(&mut self, now: Instant) -> Option<usize> {
+        let open = |engine: &Self| engine.places.len() - engine.free.len();
+        if open(self) >= self.pace.connections {
+            while let Some((place, generation)) = self.idle.pop_front() {
+                let resting = |c: &Connection| c.generation == generation && c.flight.is_none();
+                match &self.places[place] {
+                    Some(connection) if resting(connection) => {
+                        if now.duration_since(connection.idle_since) < IDLE_LIMIT {
+                            return Some(place);
+                        }
+                        self.leave(place);
+                    }
+                    _ => {}
                 }
             }
         }
-        let step = connection.begin(flight);
-        self.ended(at, step)
+        (open(self) < MAX_CONNECTIONS.max(self.pace.connections)).then(|| {
+            self.free.pop().unwrap_or_else(|| {
+                self.places.push(None);
+                self.places.len() - 1
+            })
+        })
     }
 
-    fn advance(&mut self, at: usize) -> anyhow::Result<()> {
-        let step = self.connections[at].advance();
-        self.ended(at, step)
-    }
-
-    /// Books a request that ended, and frees its connection.
-    fn ended(&mut self, at: usize, step: Step) -> anyhow::Result<()> {
-        let answer = match step {
-            Step::Wait => return Ok(()),
-            Step::Answered(answer) => Ok(answer),
-            Step::Lost(why) => Err(why),
-        };
-        let now = self.now();
-        let connection = &mut self.connections[at];
-        let Some(flight) = connection.flight.take() else { return Ok(()) };
-        let second = flight.intended.as_secs() as usize;
-        let fate = match &answer {
-            Ok(answer) => {
-                let token = answer.token.clone().map(|range| &connection.answer_bytes()[range]);
-                let tracked = if token.is_some() { Tracked::Token } else { Tracked::NoToken };
-                let latency = now.saturating_sub(flight.intended);
-                self.tally.answered(second, latency, flight.shot.kind, answer.status, tracked);
-                Fate::Answered { status: answer.status, token }
+    /// Sends request `number` from a place, over a new connection if there is none.
+    fn fire(&mut self, place: usize, number: u64, intended: Duration, now: Instant) -> anyhow::Result<()> {
+        let shot = self.plan.shot(number);
+        let flight = Flight { shot, intended, deadline: now + ANSWER_LIMIT, sent: false };
+        self.in_flight += 1;
+        if self.places[place].is_none() {
+            self.opened = self.opened.wrapping_add(1);
+            let opened = Connection::open(self.target, self.opened, now).and_then(|connection| {
+                let data = EventData::new_u64(u64::from(connection.generation) << 32 | place as u64);
+                let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+                epoll::add(&self.poll, &connection.stream, data, flags)?;
+                Ok(connection)
+            });
+            match opened {
+                Ok(connection) => self.places[place] = Some(connection),
+                Err(_) => {
+                    self.free.push(place);
+                    return self.tell(flight, Reply::Refused);
+                }
             }
-            Err(why) => {
-                self.tally.lost(second, *why);
-                Fate::Lost(*why)
-            }
-        };
-        if let Some(log) = &mut self.log {
-            self.code.clear();
-            self.plan.codes.write(flight.shot.code, &mut self.code);
-            let at_us = self.begun_us + flight.intended.as_micros() as u64;
-            log.add(at_us, flight.shot.kind, &self.code, fate).context("cannot write the log")?;
         }
-        self.idle.push_back(at);
-        self.live.done.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        let connection = self.places[place].as_mut().context("the place has a connection")?;
+        connection.flight = Some(flight);
+        self.plan.write_request(shot, &mut self.request);
+        if let Touched::Ended = connection.send(&self.request) { self.end(place) } else { Ok(()) }
     }
 
-    /// Waits for the network, for the next request's time or for the next sweep, whichever comes first.
-    fn wait(&self, events: &mut Vec<epoll::Event>) -> anyhow::Result<()> {
-        let now = self.now();
-        let mut until = self.swept + SWEEP_EVERY;
-        if !self.idle.is_empty()
-            && let Some(upcoming) = self.upcoming()
+    fn touch(&mut self, place: usize, generation: u32, flags: EventFlags) -> anyhow::Result<()> {
+        let Some(connection) = self.places[place].as_mut().filter(|c| c.generation == generation) else {
+            return Ok(());
+        };
+        if flags.contains(EventFlags::OUT)
+            && let Some(flight) = connection.flight.filter(|flight| !flight.sent)
         {
-            until = until.min(upcoming);
+            self.plan.write_request(flight.shot, &mut self.request);
+            if let Touched::Ended = connection.writable(&self.request) {
+                return self.end(place);
+            }
         }
-        let pause = until.saturating_sub(now);
-        let pause = Timespec { tv_sec: pause.as_secs() as i64, tv_nsec: pause.subsec_nanos().into() };
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&pause)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(error) => Err(error).context("cannot wait for the network"),
+        if !flags.intersects(EventFlags::IN | EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR) {
+            return Ok(());
         }
+        let flight = connection.flight;
+        match connection.readable() {
+            Touched::Waiting => Ok(()),
+            Touched::Ended => self.end(place),
+            Touched::Answered(answer) => {
+                let now = clock::monotonic();
+                let reply = Reply::Answered { status: answer.status, token: answer.token() };
+                if let Some(Flight { shot, intended, .. }) = flight {
+                    let latency = now.duration_since(self.begun).saturating_sub(intended);
+                    self.in_flight -= 1;
+                    (self.note)(&Exchange { shot, intended, latency, reply })?;
+                }
+                if answer.closing {
+                    self.leave(place);
+                } else {
+                    connection.rest(now);
+                    self.idle.push_back((place, generation));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A connection came to its end; its request, if any, has no answer.
+    fn end(&mut self, place: usize) -> anyhow::Result<()> {
+        let flight = self.places[place].as_ref().and_then(|connection| connection.flight);
+        self.leave(place);
+        match flight {
+            Some(flight) => self.tell(flight, if flight.sent { Reply::Broken } else { Reply::Refused }),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes the connection, if there is one, and gives its place back.
+    fn leave(&mut self, place: usize) {
+        self.places[place] = None;
+        self.free.push(place);
+    }
+
+    fn tell(&mut self, flight: Flight, reply: Reply<'_>) -> anyhow::Result<()> {
+        let Flight { shot, intended, .. } = flight;
+        let latency = clock::monotonic().duration_since(self.begun).saturating_sub(intended);
+        self.in_flight -= 1;
+        (self.note)(&Exchange { shot, intended, latency, reply })
     }
 
     /// Gives up requests that wait too long.
-    fn sweep(&mut self) -> anyhow::Result<()> {
-        let now = self.now();
-        if now < self.swept + SWEEP_EVERY {
-            return Ok(());
-        }
-        self.swept = now;
-        for at in 0..self.connections.len() {
-            let connection = &mut self.connections[at];
-            if connection.flight.is_some_and(|flight| flight.deadline <= now) {
-                connection.close();
-                self.ended(at, Step::Lost(Lost::TimedOut))?;
+    fn sweep(&mut self, now: Instant) -> anyhow::Result<()> {
+        for place in 0..self.places.len() {
+            let flight = self.places[place].as_ref().and_then(|connection| connection.flight);
+            if flight.is_some_and(|flight| now >= flight.deadline) {
+                self.end(place)?;
             }
         }
         Ok(())
-    }
-
-    fn now(&self) -> Duration {
-        clock::monotonic() - self.begun
     }
 }

@@ -33,7 +33,9 @@ impl Accepted {
             log::read(path, |line| {
                 accepted.requests += 1;
                 match line.end {
-                    End::Status(status) if status >= 500 && line.kind != Kind::Prefetch => accepted.failed += 1,
+                    End::Status(status) if status >= 500 && line.kind != Kind::Prefetch => {
+                        accepted.failed += 1
+                    }
                     End::Broken => accepted.broken += 1,
                     End::Status(_) | End::Refused => {}
                 }
@@ -91,8 +93,10 @@ mod tests {
             lane: Lane(lane),
             seq: Seq(seq),
         };
-        let mut accepted =
-            Accepted { clicks: vec![click(1, 5), click(0, 9), click(1, 5), click(0, 5)], ..Accepted::default() };
+        let mut accepted = Accepted {
+            clicks: vec![click(1, 5), click(0, 9), click(1, 5), click(0, 5)],
+            ..Accepted::default()
+        };
         accepted.sort();
         assert_eq!((accepted.clicks.len(), accepted.repeated), (3, 1));
         assert_eq!(accepted.position(Lane(1), Seq(5)), Some(2));

@@ -39,15 +39,19 @@ pub async fn partitions(postgres: &mut PgConnection) -> anyhow::Result<Partition
         .fetch_one(postgres)
         .await
         .context("cannot read the installation: is this a Linkledger database?")?;
-    u16::try_from(stored).ok().and_then(Partitions::new).context("the number of partitions is not a power of two")
+    u16::try_from(stored)
+        .ok()
+        .and_then(Partitions::new)
+        .context("the number of partitions is not a power of two")
 }
 
 /// How far everything is counted.
 pub async fn watermark(postgres: &mut PgConnection) -> anyhow::Result<Marks> {
-    let rows: Vec<(i16, i32, i64, i64)> = sqlx::query_as("select part, lane, seq, claim from flush_watermark")
-        .fetch_all(postgres)
-        .await
-        .context("cannot read the watermark")?;
+    let rows: Vec<(i16, i32, i64, i64)> =
+        sqlx::query_as("select part, lane, seq, claim from flush_watermark")
+            .fetch_all(postgres)
+            .await
+            .context("cannot read the watermark")?;
     let mark = |(part, lane, seq, claim): (i16, i32, i64, i64)| {
         let place = (Lane(u16::try_from(lane)?), Partition(u16::try_from(part)?));
         Ok((place, Watermark { seq: Seq(seq.cast_unsigned()), claim: claim.cast_unsigned() }))

@@ -137,7 +137,8 @@ impl Findings {
     }
 
     fn compare_counts(&mut self, expected: &HashMap<Count, u64>, stored: &HashMap<Count, u64>) {
-        let all: BTreeMap<&Count, ()> = expected.keys().chain(stored.keys()).map(|count| (count, ())).collect();
+        let all: BTreeMap<&Count, ()> =
+            expected.keys().chain(stored.keys()).map(|count| (count, ())).collect();
         let mut doubled = 0;
         for (count, ()) in all {
             let of = |counts: &HashMap<Count, u64>| counts.get(count).copied().unwrap_or(0);

@@ -107,6 +107,11 @@ fn step(marks: &mut Marks, lane: Lane, partitions: Partitions, record: &Record) 
 
 fn read(dir: &Path, visit: impl FnMut(Lane, &Record)) -> anyhow::Result<()> {
     let survey = journal::read_dir(dir, visit).with_context(|| format!("cannot read {}", dir.display()))?;
-    anyhow::ensure!(survey.unreadable == 0, "{} files in {} are no segments", survey.unreadable, dir.display());
+    anyhow::ensure!(
+        survey.unreadable == 0,
+        "{} files in {} are no segments",
+        survey.unreadable,
+        dir.display()
+    );
     Ok(())
 }

@@ -1,0 +1,3 @@
+-- Somebody to sell and somebody to promote: made up, for a database that is thrown away.
+insert into vendor (name) values ('Made-up Shop');
+insert into affiliate (username, name, status) values ('made.up', 'Made-up Person', 'approved');

@@ -1,0 +1,65 @@
+//! Doing it: signals to the processes of this house and to no other, and the order to Redis to forget.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use onebox::identity::Identity;
+use rustix::process::Signal;
+
+use super::house::House;
+use super::schedule::{Act, Target};
+
+/// A Redis that does not answer by then is dead or frozen: the order is not given.
+const ORDER_LIMIT: Duration = Duration::from_secs(2);
+
+/// Whether an act was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// It was.
+    Yes,
+    /// There was nothing to do it to: the process was not running, or did not answer.
+    NothingThere,
+}
+
+/// Does it.
+pub async fn strike(house: &House, act: Act) -> Done {
+    match act {
+        Act::Kill(target) => signal(house, target, Signal::KILL),
+        Act::Freeze(target) => signal(house, target, Signal::STOP),
+        Act::Thaw(target) => signal(house, target, Signal::CONT),
+        Act::FlushAll => match tokio::time::timeout(ORDER_LIMIT, flush_all(house)).await {
+            Ok(Ok(())) => Done::Yes,
+            Ok(Err(_)) | Err(_) => Done::NothingThere,
+        },
+    }
+}
+
+fn signal(house: &House, target: Target, signal: Signal) -> Done {
+    match house.entry(target.name()) {
+        Some(entry) if is_program(entry.identity, target) => {
+            entry.identity.signal(signal);
+            Done::Yes
+        }
+        Some(_) | None => Done::NothingThere,
+    }
+}
+
+/// Whether the process is the program it should be: nobody else's is ever signalled.
+fn is_program(identity: Identity, target: Target) -> bool {
+    let Ok(line) = std::fs::read(format!("/proc/{}/cmdline", identity.pid)) else { return false };
+    let line = String::from_utf8_lossy(&line);
+    let program = line.split(['\0', ' ']).next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let names: &[&str] = match target {
+        Target::Redirector => &["redirector"],
+        Target::Aggregator => &["aggregator"],
+        Target::Redis => &["redis-server", "valkey-server"],
+        Target::Postgres => &["postgres"],
+    };
+    identity.is_running() && names.contains(&program)
+}
+
+async fn flush_all(house: &House) -> anyhow::Result<()> {
+    let client = redis::Client::open(house.redis_url.expose()).context("the address of Redis")?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    Ok(redis::cmd("FLUSHALL").query_async(&mut connection).await?)
+}
