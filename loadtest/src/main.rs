@@ -43,6 +43,6 @@ fn main() -> ExitCode {
         Command::Verify(args) => outcome::conclude("verify", runtime.block_on(verify::run(args))),
         Command::Chaos(args) => outcome::conclude("chaos", runtime.block_on(chaos::run(args))),
         Command::Compare(args) => outcome::conclude("compare", compare::run(*args)),
-        Command::ServeBare(args) => outcome::conclude("serve-bare", serve_bare::run(*args)),
+        Command::ServeBare(args) => outcome::conclude("serve-bare", serve_bare::run(&args)),
     }
 }
