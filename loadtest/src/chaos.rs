@@ -3,10 +3,10 @@
 //!
 //! What is done, and when, follows from the seed. Only processes that this run has started are ever touched.
 
-mod house;
-mod schedule;
-mod strike;
-mod watch;
+pub mod house;
+pub mod schedule;
+pub mod strike;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -112,7 +112,7 @@ enum Folder {
 impl Args {
     fn validate(self) -> Result<Config, Invalid> {
         let mut problems = Problems::of::<Self>();
-        let mut span = |problems: &mut Problems, flag, text: &str| {
+        let span = |problems: &mut Problems, flag, text: &str| {
             let seconds = number(problems, flag, text.trim_end_matches('s'), MAX_SECONDS);
             seconds.map(Duration::from_secs_f64)
         };
@@ -267,7 +267,9 @@ async fn within(config: &Config, house: &mut House) -> anyhow::Result<Report> {
         struck.iter().filter(|(_, act)| *act == Act::Kill(Target::Redirector)).map(|(at, _)| *at).collect();
     let (unexplained_failures, longest) = watch.unexplained(&deaths);
     let mut acts = BTreeMap::new();
-    struck.iter().for_each(|(_, act)| *acts.entry(act.name()).or_default() += 1);
+    for (_, act) in &struck {
+        *acts.entry(act.name()).or_default() += 1;
+    }
     Ok(Report {
         seed: config.seed,
         rate: config.rate,

@@ -246,9 +246,8 @@ fn measure(
     let (after, redis_after) = (cpu_time(pid)?, cpu_time(redis)?);
     forget_counts(stage)?;
     ensure!(window.requests > 0, "nothing was answered");
-    let per_request = |from: Duration, to: Duration| {
-        to.saturating_sub(from).as_secs_f64() * 1e6 / window.requests as f64
-    };
+    let per_request =
+        |from: Duration, to: Duration| to.saturating_sub(from).as_secs_f64() * 1e6 / window.requests as f64;
     Ok(Round {
         server: contender.name,
         number: number + 1,

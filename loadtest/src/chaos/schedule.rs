@@ -145,7 +145,7 @@ mod tests {
 
     fn wishes() -> Wishes {
         Wishes {
-            length: Duration::from_secs(120),
+            length: Duration::from_mins(2),
             kill_every: Duration::from_secs(2),
             targets: Target::ALL.to_vec(),
             flushall_every: None,

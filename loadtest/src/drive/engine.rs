@@ -194,13 +194,11 @@ impl Engine<'_> {
                 epoll::add(&self.poll, &connection.stream, data, flags)?;
                 Ok(connection)
             });
-            match opened {
-                Ok(connection) => self.places[place] = Some(connection),
-                Err(_) => {
-                    self.free.push(place);
-                    return self.tell(flight, Reply::Refused);
-                }
-            }
+            let Ok(connection) = opened else {
+                self.free.push(place);
+                return self.tell(flight, Reply::Refused);
+            };
+            self.places[place] = Some(connection);
         }
         let connection = self.places[place].as_mut().context("the place has a connection")?;
         connection.flight = Some(flight);

@@ -156,8 +156,9 @@ mod tests {
         let codes = Codes::numbered("b", 10).expect("valid");
         let plan =
             Plan::new(1, codes, Choice::Uniform { count: 10 }, Mix::Realistic, Visitors::ByBrowser, "h");
-        let shot =
-            |kind| (0..).map(|number| plan.shot(number)).find(|shot| shot.kind == kind).expect("all kinds");
+        let shot = |kind| {
+            (0..10_000).map(|number| plan.shot(number)).find(|shot| shot.kind == kind).expect("all kinds")
+        };
         let mut summary = Summary::default();
         let answered = |status, token| Reply::Answered { status, token };
         for (kind, reply) in [

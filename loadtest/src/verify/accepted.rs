@@ -34,7 +34,7 @@ impl Accepted {
                 accepted.requests += 1;
                 match line.end {
                     End::Status(status) if status >= 500 && line.kind != Kind::Prefetch => {
-                        accepted.failed += 1
+                        accepted.failed += 1;
                     }
                     End::Broken => accepted.broken += 1,
                     End::Status(_) | End::Refused => {}

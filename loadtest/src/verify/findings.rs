@@ -1,6 +1,6 @@
 //! Holding the two against each other. Pure: what was read goes in, what is wrong comes out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use common::hll::Sketch;
@@ -137,10 +137,9 @@ impl Findings {
     }
 
     fn compare_counts(&mut self, expected: &HashMap<Count, u64>, stored: &HashMap<Count, u64>) {
-        let all: BTreeMap<&Count, ()> =
-            expected.keys().chain(stored.keys()).map(|count| (count, ())).collect();
+        let all: BTreeSet<&Count> = expected.keys().chain(stored.keys()).collect();
         let mut doubled = 0;
-        for (count, ()) in all {
+        for count in all {
             let of = |counts: &HashMap<Count, u64>| counts.get(count).copied().unwrap_or(0);
             let (expected, stored) = (of(expected), of(stored));
             if expected == stored {

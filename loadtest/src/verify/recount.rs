@@ -93,7 +93,9 @@ impl Recount {
     pub fn sketches(&self) -> impl Iterator<Item = (LinkId, Day, Sketch)> + '_ {
         self.visits.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).map(|visits| {
             let mut sketch = Sketch::new();
-            visits.iter().for_each(|(_, _, visitor)| sketch.insert(&visitor.to_le_bytes()));
+            for (_, _, visitor) in visits {
+                sketch.insert(&visitor.to_le_bytes());
+            }
             (visits[0].0, visits[0].1, sketch)
         })
     }
