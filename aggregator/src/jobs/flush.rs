@@ -141,18 +141,17 @@ async fn realign(
     let mut tx = stores.postgres.begin().await?;
     lock_partition(&mut tx, partition).await?;
     let watermarks = watermarks(&mut tx, partition).await?;
-    match bucket::idle_base(redis, keys).await? {
-        Some(base) if !base_agrees(&base, &watermarks) => {
-            warn!(
-                partition = partition.0,
-                "Redis stands where Postgres does not; starting it again at the watermark"
-            );
-            reset(redis, keys, &reset_to(base.into_keys(), &watermarks)).await?;
-            metrics::counter!("aggregator_flush_verdicts_total", "verdict" => "realigned").increment(1);
-            Ok(Outcome::Reset)
-        }
-        _ => Ok(Outcome::Idle),
+    let base = bucket::idle_base(redis, keys).await?.filter(|base| !base_agrees(base, &watermarks));
+    if let Some(base) = &base {
+        warn!(
+            partition = partition.0,
+            "Redis stands where Postgres does not; starting it again at the watermark"
+        );
+        reset(redis, keys, &reset_to(base.keys().copied(), &watermarks)).await?;
+        metrics::counter!("aggregator_flush_verdicts_total", "verdict" => "realigned").increment(1);
     }
+    tx.rollback().await.context("cannot release the partition")?;
+    Ok(if base.is_some() { Outcome::Reset } else { Outcome::Idle })
 }
 
 impl Outcome {

@@ -39,6 +39,9 @@ async fn it_waits_for_its_stores_and_outlives_them() {
     until("the schema is missed", || get(address, "/readyz").contains("run `aggregator migrate`")).await;
     migrate(&owner_url, partitions()).await.expect("migrated");
     redis.restart().expect("restarted");
+    set(&redis, "maxmemory-policy", "allkeys-lru").await;
+    until("a Redis that forgets is refused", || get(address, "/readyz").contains("noeviction")).await;
+    set(&redis, "maxmemory-policy", "noeviction").await;
     until("it is ready", || get(address, "/readyz").contains("200 OK")).await;
 
     let stores = Stores::open(&owner_url, &redis.aggregator_url, partitions()).expect("good URLs");
@@ -72,6 +75,13 @@ async fn it_waits_for_its_stores_and_outlives_them() {
     .await;
     shutdown.start();
     service.join().expect("no panic").expect("it stops cleanly");
+}
+
+async fn set(redis: &Redis, name: &str, value: &str) {
+    let client = redis::Client::open(redis.url.as_str()).expect("a good URL");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+    let mut set = redis::cmd("CONFIG");
+    let () = set.arg("SET").arg(name).arg(value).query_async(&mut connection).await.expect("set");
 }
 
 /// Sends and waits until everything is in Postgres.

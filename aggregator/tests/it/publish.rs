@@ -178,6 +178,27 @@ async fn an_emptied_redis_is_rebuilt_under_a_new_generation() {
     assert!(published(&world, &format!("link-{links}")).await.is_some());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_emptied_during_a_rebuild_is_rebuilt_again() {
+    let world = World::new().await;
+    programme(&world, FEW_LINKS).await;
+    let (stores, mut upkeep) = (world.another_aggregator(), Upkeep::default());
+    upkeep.tend(&stores).await.expect("rebuilt");
+    world.flushall().await;
+    let rebuild = tokio::spawn(async move {
+        let interrupted = upkeep.tend(&stores).await;
+        (upkeep, interrupted.map(drop).map_err(|error| error.to_string()))
+    });
+    while published(&world, "link-1").await.is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    world.flushall().await;
+    let (mut upkeep, interrupted) = rebuild.await.expect("no panic");
+    while upkeep.tend(&world.stores).await.expect("rebuilt").is_some() {}
+    let found = compare(&world.stores).await;
+    assert_eq!(found, Repairs { compared: FEW_LINKS as usize, ..Repairs::default() }, "{interrupted:?}");
+}
+
 #[tokio::test]
 async fn single_lost_old_and_damaged_keys_are_repaired() {
     let world = World::new().await;

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use common::flush::{Verdict, claimed, judge, reset_to};
 use common::ids::Partition;
 use common::wire::PartitionKeys;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 use tracing::warn;
 
 use super::rows::Rows;
@@ -47,7 +47,10 @@ pub async fn settle(
     lock_partition(&mut tx, partition).await?;
     let watermarks = watermarks(&mut tx, partition).await?;
     match judge(&bucket.spans, &watermarks) {
-        Verdict::Duplicate => Ok(Settled::Duplicate { watermarks }),
+        Verdict::Duplicate => {
+            release(tx).await?;
+            Ok(Settled::Duplicate { watermarks })
+        }
         Verdict::Conflict => {
             warn!(
                 partition = partition.0,
@@ -56,10 +59,12 @@ pub async fn settle(
             );
             let seen = bucket.spans.iter().map(|span| span.lane);
             reset(redis, keys, &reset_to(seen, &watermarks)).await?;
+            release(tx).await?;
             Ok(Settled::Reset)
         }
         Verdict::Apply(next) => {
             if !sketches::unite(&mut tx, redis, keys, &bucket.seal, &rows.visited).await? {
+                release(tx).await?;
                 return Ok(Settled::Gone);
             }
             let written = rows.add(&mut tx).await?;
@@ -71,6 +76,11 @@ pub async fn settle(
             Ok(Settled::Applied { rows: written, watermarks })
         }
     }
+}
+
+/// Ends a transaction that adds nothing. Said, not left to a drop: the partition's lock must be free when this returns.
+async fn release(tx: Transaction<'_, Postgres>) -> anyhow::Result<()> {
+    tx.rollback().await.context("cannot release the partition")
 }
 
 /// Writes down which intervals were added, how many clicks that were, and how many the journals claim.

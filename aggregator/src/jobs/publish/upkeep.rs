@@ -183,6 +183,8 @@ async fn rebuild(stores: &Stores, source: &str) -> anyhow::Result<Option<Repairs
     let mut finish = FINISH_REBUILD.key(LINKS_GENERATION);
     let finished: u8 = finish.key(MARKER).arg(marker).arg(generation).invoke_async(&mut redis).await?;
     ensure!(finished == 1, "Redis was emptied while it was rebuilt; beginning again");
+    // Said, not left to a drop: the lock must be free when this returns.
+    holder.rollback().await.context("cannot release the rebuild lock")?;
     backwards(stores, Pace::FULL, &mut repairs).await?;
 
     metrics::counter!("aggregator_publish_rebuilds_total").increment(1);
