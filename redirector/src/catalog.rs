@@ -26,6 +26,12 @@ use crate::store::{Connection, Store};
 pub use self::miss::{Found, Misses};
 pub use self::table::{Known, Link, Table, Told, WhenFull};
 
+/// A change is saved so soon, if saving is quick: only links that were saved survive the death of an edge whose Redis
+/// is away as well.
+const SAVE_SOONEST: Duration = Duration::from_secs(5);
+/// Saving takes at most one part in so many of the time, however large the catalog is.
+const SAVE_SHARE: u32 = 100;
+
 /// The catalog's settings.
 #[derive(Debug, Clone)]
 pub struct CatalogConfig {
@@ -35,7 +41,7 @@ pub struct CatalogConfig {
     pub memory_bytes: usize,
     /// Where it is saved. `None`: nowhere.
     pub snapshot: Option<PathBuf>,
-    /// How often it is saved, if it changed.
+    /// How long a change may wait to be saved. Small catalogs are saved sooner.
     pub snapshot_interval: Duration,
     /// What Redis must have been filled with.
     pub partitions: Partitions,
@@ -52,6 +58,8 @@ pub struct Catalog {
     /// The number of the current load; what an older one saw last is swept.
     load: AtomicU32,
     changed: AtomicBool,
+    /// Whether it was ever complete: a half-loaded catalog is not worth saving.
+    complete: AtomicBool,
     stale: AtomicBool,
     /// When Redis was last heard of, µs since 1970; 0 for never.
     heard_us: AtomicU64,
@@ -76,6 +84,7 @@ impl Catalog {
             misses,
             load: AtomicU32::new(0),
             changed: AtomicBool::new(false),
+            complete: AtomicBool::new(false),
             stale: AtomicBool::new(true),
             heard_us: AtomicU64::new(0),
             ready,
@@ -128,6 +137,7 @@ impl Catalog {
 
     fn settled(&self, complete: bool) {
         if complete {
+            self.complete.store(true, Ordering::Relaxed);
             self.ready.ready();
         } else if self.table.links() == 0 {
             self.ready.missing("Redis holds no links yet: is the aggregator running?");
@@ -143,6 +153,7 @@ impl Catalog {
         match snapshot::read(path, |entry| self.tell(entry, WhenFull::Skip)) {
             Ok(entries) => {
                 info!(entries, path = %path.display(), "read the catalog from its snapshot");
+                self.complete.store(true, Ordering::Relaxed);
                 self.ready.ready();
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -158,11 +169,13 @@ impl Catalog {
         /// How soon a stop is noticed.
         const STEP: Duration = Duration::from_millis(50);
         let Some(path) = &self.config.snapshot else { return };
-        let mut waited = Duration::ZERO;
+        let longest = self.config.snapshot_interval;
+        let (mut waited, mut pause) = (Duration::ZERO, SAVE_SOONEST.min(longest));
         loop {
             let last = stop.is_cancelled();
-            if (last || waited >= self.config.snapshot_interval) && self.changed.swap(false, Ordering::Relaxed) {
-                waited = Duration::ZERO;
+            let due = last || (waited >= pause && self.complete.load(Ordering::Relaxed));
+            if due && self.changed.swap(false, Ordering::Relaxed) {
+                let begun = clock::monotonic();
                 match snapshot::write(path, &self.table) {
                     Ok(entries) => info!(entries, path = %path.display(), "saved the catalog"),
                     Err(error) => {
@@ -171,6 +184,7 @@ impl Catalog {
                         warn!(path = %path.display(), "cannot save the catalog: {error}");
                     }
                 }
+                (waited, pause) = (Duration::ZERO, (begun.elapsed() * SAVE_SHARE).max(SAVE_SOONEST).min(longest));
             }
             if last {
                 return;

@@ -92,7 +92,7 @@ pub struct Args {
     #[arg(long, env = "REDIRECTOR_SNAPSHOT", value_name = "FILE")]
     snapshot: Option<PathBuf>,
 
-    /// How often the links are saved if they changed, seconds
+    /// How long a change of the links may wait to be saved, seconds; small catalogs are saved sooner
     #[arg(long, env = "REDIRECTOR_SNAPSHOT_INTERVAL_SECONDS", default_value = "300", value_name = "SECONDS")]
     snapshot_interval_seconds: String,
 
