@@ -1,5 +1,6 @@
 //! A whole Linkledger of one's own, to be broken: `onebox up` on free ports, in a folder that goes away.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -96,7 +97,8 @@ impl House {
         Board::read(&self.data().join("processes.json")).remove(name)
     }
 
-    /// A vendor, an affiliate and links with these codes; returns when the edge redirects every one of them.
+    /// A vendor, an affiliate and links with these codes; returns when the edge redirects every one of them, and has
+    /// saved them: from then on they are known, whatever dies.
     pub async fn programme(&self, codes: &[String]) -> anyhow::Result<()> {
         let mut postgres = PgConnection::connect(self.database_url.expose()).await?;
         sqlx::raw_sql(include_str!("programme.sql")).execute(&mut postgres).await?;
@@ -107,6 +109,11 @@ impl House {
                 ensure!(begun.elapsed() < START_LIMIT, "the edge does not know {code} after {START_LIMIT:?}");
                 tokio::time::sleep(POLL).await;
             }
+        }
+        let saved = || are_in(&self.data().join("catalog.snapshot"), codes);
+        while !saved() {
+            ensure!(begun.elapsed() < START_LIMIT, "the edge did not save its links within {START_LIMIT:?}");
+            tokio::time::sleep(POLL).await;
         }
         Ok(())
     }
@@ -162,6 +169,13 @@ impl Drop for House {
             self.stop();
         }
     }
+}
+
+/// Whether the edge's snapshot has links with all these codes. Codes stand in it as JSON strings.
+fn are_in(snapshot: &Path, codes: &[String]) -> bool {
+    let bytes = std::fs::read(snapshot).unwrap_or_default();
+    let strings: HashSet<&[u8]> = bytes.split(|byte| *byte == b'"').collect();
+    codes.iter().all(|code| strings.contains(code.as_bytes()))
 }
 
 /// The program beside ours.
