@@ -16,12 +16,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::click::{Audience, Decision, Facts, Method, decide};
-use common::destination::{Macro, Values};
+use common::destination::{Macro, TOKEN_PARAMETER, Values};
 use common::ids::{Code, Seq};
 use common::link::standing;
 use common::secret::{Master, Purpose};
 use common::time::Millis;
-use common::token::{Click, Signer};
+use common::token::{Click, Signer, TOKEN_CHARS};
 use common::traffic::{Agent, Classifier, channel};
 use common::visitor::Keys;
 use common::wire::{Record, RecordFlags};
@@ -181,6 +181,8 @@ impl Worker {
     /// What a link that is in memory leads to.
     fn follow(&self, known: &Known, asked: &Asked<'_>) -> Step {
         let Some(link) = &known.link else { return Step::Done(self.page(Outcome::Unknown)) };
+        // The destination's text is elsewhere in memory: asked for now, it is here when it is wanted.
+        std::hint::black_box(link.destination.as_ref().and_then(|d| d.as_str().as_bytes().first()));
         let now_us = clock::now_us();
         let mut month = self.month.borrow_mut();
         if !(month.from_us..month.until_us).contains(&now_us) {
@@ -190,7 +192,7 @@ impl Worker {
         let (ua_hash, agent) = agents.look(asked.said.user_agent, keys, &self.shared.classifier);
         let facts = Facts { method: asked.method, prefetch: asked.said.prefetch, bot: agent.bot };
         let active = link.is_active && link.destination.is_some();
-        let audience = match decide(standing(active, link.expires, Millis(now_us / 1000)), facts) {
+        let audience = match decide(standing(active, Some(link.expires), Millis(now_us / 1000)), facts) {
             Decision::Later => return Step::Done(self.page(Outcome::Prefetch)),
             Decision::Ended => return Step::Done(self.ended(link)),
             Decision::Pass => {
@@ -271,7 +273,8 @@ impl Worker {
                 Macro::ClickId | Macro::Sub(_) => {}
             }
         };
-        let mut location = Vec::with_capacity(destination.as_str().len() + 128);
+        // Exactly what most redirects need: a buffer without room to spare becomes a header without another one.
+        let mut location = Vec::with_capacity(destination.as_str().len() + TOKEN_PARAMETER.len() + 2 + TOKEN_CHARS);
         let values = Values { token: token.as_ref().map(|t| &t[..]), subs: &subs.as_slices(), other: &other };
         destination.render(&values, &mut location);
         self.tally.count(outcome);

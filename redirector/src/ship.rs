@@ -187,10 +187,10 @@ impl Shipper {
                     Ok(answer) => {
                         self.failures = 0;
                         self.lane(lane).answered(partition, answer, now);
-                        if self.lane(lane).is_behind(partition) {
+                        if self.lane(lane).is_pressed(partition) {
                             self.lane(lane).fill()?;
+                            self.send((lane, partition), now);
                         }
-                        self.send((lane, partition), now);
                     }
                     Err(error) => {
                         self.lane(lane).failed(partition, now);

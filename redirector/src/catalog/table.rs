@@ -1,7 +1,10 @@
 //! All links in memory: many readers on every core, and a writer that changes one link at a time.
 //!
 //! A reader holds a shard's read lock for as long as it looks at a link and never awaits there; a writer replaces one
-//! pointer under the write lock. With 256 shards the two hardly ever meet.
+//! entry under the write lock. With 256 shards the two hardly ever meet.
+//!
+//! With a million links nearly every step of a lookup is a trip to memory, and those are most of what resolving
+//! costs: entries stand in the table itself, two cache lines each, and only the destination's text is elsewhere.
 
 use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,11 +19,12 @@ use parking_lot::RwLock;
 
 /// Enough that a core which reads and one that writes are rarely in the same shard; a power of two.
 const SHARDS: usize = 256;
-/// What a pointer costs in a table that is on average three quarters full, with its control byte.
-const SLOT_BYTES: usize = 12;
+/// Places that are empty so that a full one is found soon: a table is on average three quarters full.
+const EMPTY_BYTES: usize = size_of::<Known>() / 3;
 
-/// What is known of a code.
+/// What is known of a code. Two cache lines exactly.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Known {
     /// The code.
     pub code: Code,
@@ -41,17 +45,22 @@ pub struct Link {
     pub affiliate: u64,
     /// The product, or 0.
     pub product: u64,
-    /// From then on it is expired.
-    pub expires: Option<Millis>,
+    /// From then on it is expired. [`NEVER`] for never.
+    pub expires: Millis,
     /// Where it leads. `None`: it was published with something that cannot be followed, and counts as paused.
     pub destination: Option<Template>,
-    /// Where shoppers go while it is paused or expired.
-    pub fallback: Option<Box<str>>,
+    /// Where shoppers go while it is paused or expired. Boxed once more: it is rarely there and rarely wanted.
+    pub fallback: Option<Box<Box<str>>>,
     /// Whose product it leads to.
     pub vendor: VendorId,
     /// Whether it is tracked.
     pub is_active: bool,
 }
+
+const _: () = assert!(size_of::<Known>() == 128);
+
+/// An expiry that does not come.
+pub(super) const NEVER: Millis = Millis(u64::MAX);
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +98,7 @@ pub struct Table {
 
 #[derive(Debug, Default)]
 struct Shard {
-    known: HashTable<Box<Known>>,
+    known: HashTable<Known>,
     /// Where the next victim is looked for.
     hand: usize,
 }
@@ -113,18 +122,14 @@ impl Table {
     pub fn with<R>(&self, code: &Code, look: impl FnOnce(&Known) -> R) -> Option<R> {
         let hash = self.hasher.hash_one(code.as_bytes());
         let shard = self.shards[shard_of(hash)].read();
-        shard.known.find(hash, |known| known.code == *code).map(|known| look(known))
+        shard.known.find(hash, |known| known.code == *code).map(look)
     }
 
     /// Takes in an entry if it is news. `load` marks it as seen in that load.
     pub fn tell(&self, entry: Entry, load: u32, when_full: WhenFull) -> Told {
         let Some(code) = Code::new(entry.code.as_bytes()) else { return Told::Bad };
-        let known = Box::new(Known {
-            code,
-            seen: load,
-            version: entry.version,
-            link: entry.link.map(Link::from_published),
-        });
+        let known =
+            Known { code, seen: load, version: entry.version, link: entry.link.map(Link::from_published) };
         let hash = self.hasher.hash_one(code.as_bytes());
         let mut shard = self.shards[shard_of(hash)].write();
         if let Some(old) = shard.known.find_mut(hash, |old| old.code == code) {
@@ -167,7 +172,7 @@ impl Table {
     /// Visits everything, a shard at a time, as entries.
     pub fn each(&self, mut visit: impl FnMut(&Entry)) {
         for shard in &self.shards {
-            let entries: Vec<Entry> = shard.read().known.iter().map(|known| known.to_entry()).collect();
+            let entries: Vec<Entry> = shard.read().known.iter().map(Known::to_entry).collect();
             entries.iter().for_each(&mut visit);
         }
     }
@@ -228,7 +233,7 @@ impl Known {
         let text = self.link.as_ref().map_or(0, |link| {
             link.destination.as_ref().map_or(0, |d| d.as_str().len()) + link.fallback.as_ref().map_or(0, |f| f.len())
         });
-        size_of::<Self>() + SLOT_BYTES + text
+        size_of::<Self>() + EMPTY_BYTES + text
     }
 
     fn to_entry(&self) -> Entry {
@@ -238,9 +243,9 @@ impl Known {
             affiliate: link.affiliate,
             product: link.product,
             destination: link.destination.as_ref().map_or("", Template::as_str).to_owned(),
-            fallback: link.fallback.as_deref().map(str::to_owned),
+            fallback: link.fallback.as_deref().map(|url| url.to_string()),
             is_active: link.is_active,
-            expires: link.expires,
+            expires: (link.expires != NEVER).then_some(link.expires),
         });
         Entry { code: self.code.to_string(), version: self.version, link }
     }
@@ -253,9 +258,9 @@ impl Link {
             link: published.link,
             affiliate: published.affiliate,
             product: published.product,
-            expires: published.expires,
+            expires: published.expires.unwrap_or(NEVER),
             destination: Template::compile(&published.destination).ok(),
-            fallback: fallback.map(String::into_boxed_str),
+            fallback: fallback.map(|url| Box::new(url.into_boxed_str())),
             vendor: published.vendor,
             is_active: published.is_active,
         }

@@ -47,6 +47,8 @@ pub(super) struct Part {
     /// `next` was moved to a place whose claim is not known.
     adrift: bool,
     flying: bool,
+    /// The last call was as large as calls may be: there is more, and no reason to wait.
+    pressed: bool,
     /// Changes with everything sent and heard, so that an answer to an older question is told from news.
     pub(super) turn: u64,
     failures: u32,
@@ -136,7 +138,7 @@ impl ShipLane {
             return None;
         }
         batch.clear();
-        let _until_it_is_full = part.pending.iter().all(|record| batch.push(record));
+        part.pressed = !part.pending.iter().all(|record| batch.push(record));
         part.flying = true;
         part.turn += 1;
         Some(Call {
@@ -192,10 +194,10 @@ impl ShipLane {
         self.parts.iter().all(|part| part.pending.is_empty() && !part.flying && part.next >= committed)
     }
 
-    /// Whether a partition has more in the journal than in memory.
-    pub(super) fn is_behind(&self, partition: Partition) -> bool {
-        let part = &self.parts[usize::from(partition.0)];
-        part.pending.len() < BATCH_RECORDS && part.next < self.log.committed()
+    /// Whether a partition goes on at once after an answer. If not, it waits for the next turn: a few large calls cost
+    /// a fraction of many small ones.
+    pub(super) fn is_pressed(&self, partition: Partition) -> bool {
+        self.parts[usize::from(partition.0)].pressed
     }
 
     /// How many of the lane's records are with Redis, by their claims.
