@@ -98,7 +98,9 @@ impl Catalog {
         catalog.read_snapshot();
         let (followed, stopped) = (catalog.clone(), stop.clone());
         let feed = std::thread::Builder::new().name("catalog".into()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default())?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build_local(tokio::runtime::LocalOptions::default())?;
             let store = followed.config.store.clone();
             runtime.block_on(async {
                 let answers = tokio::task::spawn_local(miss::answer(followed.clone(), store.clone(), asked));
@@ -107,8 +109,9 @@ impl Catalog {
             });
             anyhow::Ok(())
         });
-        let (saved, stopped) = (catalog.clone(), stop.clone());
-        let saver = std::thread::Builder::new().name("snapshot".into()).spawn(move || saved.save_until(&stopped));
+        let (keeper, stopped) = (catalog.clone(), stop.clone());
+        let saver =
+            std::thread::Builder::new().name("snapshot".into()).spawn(move || keeper.save_until(&stopped));
         let threads = Threads {
             feed: feed.context("cannot start the catalog thread")?,
             saver: saver.context("cannot start the snapshot thread")?,
@@ -184,7 +187,8 @@ impl Catalog {
                         warn!(path = %path.display(), "cannot save the catalog: {error}");
                     }
                 }
-                (waited, pause) = (Duration::ZERO, (begun.elapsed() * SAVE_SHARE).max(SAVE_SOONEST).min(longest));
+                (waited, pause) =
+                    (Duration::ZERO, (begun.elapsed() * SAVE_SHARE).max(SAVE_SOONEST).min(longest));
             }
             if last {
                 return;
@@ -209,11 +213,14 @@ impl Catalog {
             };
             gauge!("redirector_redis_setting", "setting" => setting).set(right);
         }
-        let stored: redis::RedisResult<Option<u16>> = redis::cmd("GET").arg(PARTITIONS).query_async(connection).await;
+        let stored: redis::RedisResult<Option<u16>> =
+            redis::cmd("GET").arg(PARTITIONS).query_async(connection).await;
         let ours = self.config.partitions.count();
         let right = match stored {
             Ok(Some(theirs)) if theirs != ours => {
-                let why = format!("Redis was filled for {theirs} partitions, this edge is set to {ours}: set --partitions");
+                let why = format!(
+                    "Redis was filled for {theirs} partitions, this edge is set to {ours}: set --partitions"
+                );
                 // Later on, an edge that serves goes on serving; only its counts would be refused.
                 if self.load.load(Ordering::Relaxed) == 0 {
                     self.shutdown.fail("catalog", &why);

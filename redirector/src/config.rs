@@ -37,7 +37,13 @@ pub struct Args {
     admin_listen: String,
 
     /// Redis: one URL, or several separated by commas for a cluster
-    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        default_value = "redis://127.0.0.1:6379",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     redis_url: String,
 
     /// The programme's secret, 32 random bytes as hex or base64, or @FILE
@@ -105,7 +111,12 @@ pub struct Args {
     country_db: Option<PathBuf>,
 
     /// A network of proxies whose X-Forwarded-For is believed; may be given several times
-    #[arg(long = "trusted-proxy", env = "REDIRECTOR_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
+    #[arg(
+        long = "trusted-proxy",
+        env = "REDIRECTOR_TRUSTED_PROXIES",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
     trusted_proxies: Vec<String>,
 
     /// Connections at a time
@@ -167,20 +178,24 @@ impl Args {
             .check("--journal-segment-bytes", within(&self.journal_segment_bytes, MIN_SEGMENT, MAX_SEGMENT))
             .map(|bytes| bytes.next_multiple_of(HEADER_BYTES as u64));
         let least = segment.unwrap_or(MIN_SEGMENT) * (SPARES as u64 + 1);
-        let max_bytes = problems.check("--journal-max-bytes", within(&self.journal_max_bytes, least, u64::MAX));
+        let max_bytes =
+            problems.check("--journal-max-bytes", within(&self.journal_max_bytes, least, u64::MAX));
         let hours = problems
             .check("--journal-retention-hours", within(&self.journal_retention_hours, 0, 24 * 366))
             .map(|hours| Duration::from_secs(hours * 3600));
         let sync = problems.check("--sync-interval-ms", within(&self.sync_interval_ms, 1, 10_000));
         let ship = problems.check("--ship-interval-ms", within(&self.ship_interval_ms, 1, 1_000));
-        let save = problems.check("--snapshot-interval-seconds", within(&self.snapshot_interval_seconds, 1, 86_400));
+        let save =
+            problems.check("--snapshot-interval-seconds", within(&self.snapshot_interval_seconds, 1, 86_400));
         let memory = problems.check("--catalog-memory", within(&self.catalog_memory, MIB, u64::MAX >> 1));
-        let countries = self.country_db.as_deref().map(|path| problems.check("--country-db", Countries::open(path)));
+        let countries =
+            self.country_db.as_deref().map(|path| problems.check("--country-db", Countries::open(path)));
         let networks: Vec<Option<IpNet>> =
             self.trusted_proxies.iter().map(|text| problems.parse("--trusted-proxy", text.trim())).collect();
         let proxies = Proxies::new(networks.into_iter().flatten().collect());
         let connections = problems.check("--connections", within(&self.connections, 1, 1_000_000));
-        let per_address = problems.check("--connections-per-address", within(&self.connections_per_address, 1, 1_000_000));
+        let per_address =
+            problems.check("--connections-per-address", within(&self.connections_per_address, 1, 1_000_000));
         problems.finish(|| {
             let partitions = partitions?;
             Some(Config {
@@ -208,7 +223,11 @@ impl Args {
                     partitions,
                 },
                 countries: countries.flatten(),
-                limits: Limits { connections: connections? as usize, per_address: per_address? as u32, proxies },
+                limits: Limits {
+                    connections: connections? as usize,
+                    per_address: per_address? as u32,
+                    proxies,
+                },
             })
         })
     }
@@ -289,7 +308,8 @@ mod tests {
 
     #[test]
     fn several_proxies_may_be_given() {
-        let config = validate(&["--secret", SECRET, "--trusted-proxy", "10.0.0.0/8,192.168.0.0/16"]).expect("valid");
+        let config =
+            validate(&["--secret", SECRET, "--trusted-proxy", "10.0.0.0/8,192.168.0.0/16"]).expect("valid");
         assert!(config.limits.proxies.contains([192, 168, 3, 4].into()));
         assert!(!config.limits.proxies.contains([11, 0, 0, 1].into()));
     }

@@ -274,7 +274,8 @@ impl Worker {
             }
         };
         // Exactly what most redirects need: a buffer without room to spare becomes a header without another one.
-        let mut location = Vec::with_capacity(destination.as_str().len() + TOKEN_PARAMETER.len() + 2 + TOKEN_CHARS);
+        let mut location =
+            Vec::with_capacity(destination.as_str().len() + TOKEN_PARAMETER.len() + 2 + TOKEN_CHARS);
         let values = Values { token: token.as_ref().map(|t| &t[..]), subs: &subs.as_slices(), other: &other };
         destination.render(&values, &mut location);
         self.tally.count(outcome);

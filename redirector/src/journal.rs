@@ -92,7 +92,11 @@ impl Journal {
     /// Takes a free lane for each writer, recovers it, begins a new epoch in it, and reserves its first segments.
     ///
     /// A full disk is no error: writers then say so, and shoppers are redirected all the same.
-    pub fn open(config: JournalConfig, writers: usize, now_s: u64) -> anyhow::Result<(Arc<Self>, Vec<Writer>)> {
+    pub fn open(
+        config: JournalConfig,
+        writers: usize,
+        now_s: u64,
+    ) -> anyhow::Result<(Arc<Self>, Vec<Writer>)> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -105,8 +109,9 @@ impl Journal {
                 break;
             }
             let lane = Lane::new(journal.config.edge, slot).context("the edge id is out of range")?;
-            let locked = Folder::lock(&journal.config.dir, lane)
-                .with_context(|| format!("cannot open {}", Folder::path_of(&journal.config.dir, lane).display()))?;
+            let locked = Folder::lock(&journal.config.dir, lane).with_context(|| {
+                format!("cannot open {}", Folder::path_of(&journal.config.dir, lane).display())
+            })?;
             if let Some(folder) = locked {
                 opened.push(journal.hold_for_writing(folder, now_s)?);
             }
@@ -142,7 +147,12 @@ impl Journal {
             keeper::reuse_spare(&spare, self.config.segment_bytes, &supply);
         }
         let number = AtomicU64::new(found.number);
-        self.lanes.write().push(Arc::new(Held { log: log.clone(), folder, supply: Some(supply.clone()), number }));
+        self.lanes.write().push(Arc::new(Held {
+            log: log.clone(),
+            folder,
+            supply: Some(supply.clone()),
+            number,
+        }));
         Ok(Writer::new(log, supply, epoch, found.at_us, found.claims))
     }
 }

@@ -127,10 +127,12 @@ impl Sources {
             self.tallies.iter().map(|tally| pick(tally).load(Ordering::Relaxed)).sum()
         };
         for (i, name) in OUTCOMES.into_iter().enumerate() {
-            counter!("redirector_requests_total", "outcome" => name).absolute(sum(&|tally| &tally.outcomes[i]));
+            counter!("redirector_requests_total", "outcome" => name)
+                .absolute(sum(&|tally| &tally.outcomes[i]));
         }
         for (i, name) in UNTRACKED.into_iter().enumerate() {
-            counter!("redirector_untracked_total", "reason" => name).absolute(sum(&|tally| &tally.untracked[i]));
+            counter!("redirector_untracked_total", "reason" => name)
+                .absolute(sum(&|tally| &tally.untracked[i]));
         }
         counter!("redirector_dropped_sub_ids_total").absolute(sum(&|tally| &tally.dropped_subs));
         gauge!("redirector_open_connections").set(self.doors.open() as f64);
@@ -161,7 +163,8 @@ impl Sources {
         gauge!("redirector_journal_lag_seconds").set(lag);
         gauge!("redirector_journal_bytes").set(self.journal.bytes() as f64);
         gauge!("redirector_journal_lanes").set(logs.len() as f64);
-        counter!("redirector_journal_corrupt_records_total").absolute(logs.iter().map(|log| log.corrupt()).sum());
+        counter!("redirector_journal_corrupt_records_total")
+            .absolute(logs.iter().map(|log| log.corrupt()).sum());
         let room = self.journal.room();
         for (state, name) in [(Room::Green, "green"), (Room::Yellow, "yellow"), (Room::Red, "red")] {
             gauge!("redirector_journal_room", "state" => name).set(f64::from(u8::from(state == room)));

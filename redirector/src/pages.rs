@@ -31,22 +31,30 @@ pub(crate) const NOT_FOUND: &str = page!(
 );
 
 /// A link that is paused or has expired, of a vendor without another place to go.
-pub(crate) const ENDED: &str =
-    page!("This link has ended", "What it led to is over or taking a break. The shop itself may still have what you look for.");
+pub(crate) const ENDED: &str = page!(
+    "This link has ended",
+    "What it led to is over or taking a break. The shop itself may still have what you look for."
+);
 
 /// A link we cannot look up now.
-pub(crate) const UNAVAILABLE: &str =
-    page!("Please try again in a moment", "We cannot look this link up right now. It is not your fault, and it should not last.");
+pub(crate) const UNAVAILABLE: &str = page!(
+    "Please try again in a moment",
+    "We cannot look this link up right now. It is not your fault, and it should not last."
+);
 
 /// A guess of the browser, which must not use up the click.
-pub(crate) const LATER: &str = page!("Not yet", "Your browser asked ahead of time. The link opens when you click it.");
+pub(crate) const LATER: &str =
+    page!("Not yet", "Your browser asked ahead of time. The link opens when you click it.");
 
 /// A request that cannot be understood.
-pub(crate) const BAD_REQUEST: &str =
-    page!("That request did not make sense", "Your browser or program sent something that is not a request for a link.");
+pub(crate) const BAD_REQUEST: &str = page!(
+    "That request did not make sense",
+    "Your browser or program sent something that is not a request for a link."
+);
 
 /// A method we do not serve.
-pub(crate) const METHOD: &str = page!("Links can only be opened", "Only GET and HEAD requests are answered here.");
+pub(crate) const METHOD: &str =
+    page!("Links can only be opened", "Only GET and HEAD requests are answered here.");
 
 /// For programs that ask what they may crawl: nothing, there is nothing here to find.
 pub(crate) const ROBOTS: &str = "User-agent: *\nDisallow: /\n";

@@ -31,8 +31,9 @@ pub fn bind(listen: SocketAddr, workers: usize) -> anyhow::Result<(SocketAddr, V
     let mut listeners = Vec::with_capacity(workers);
     let mut address = listen;
     for _ in 0..workers {
-        let listener = bind_one(address)
-            .with_context(|| format!("cannot listen on {address}; is it in use, or not an address of this machine?"))?;
+        let listener = bind_one(address).with_context(|| {
+            format!("cannot listen on {address}; is it in use, or not an address of this machine?")
+        })?;
         address = listener.local_addr()?;
         listeners.push(listener);
     }
@@ -50,10 +51,15 @@ fn bind_one(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Serves on the current thread until `stop`, then finishes what is under way.
-pub fn serve(listener: TcpListener, worker: Worker, doors: &std::sync::Arc<Doors>, stop: &CancellationToken) -> anyhow::Result<()> {
+pub fn serve(
+    listener: TcpListener,
+    worker: Worker,
+    doors: &std::sync::Arc<Doors>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build_local(Default::default())
+        .build_local(tokio::runtime::LocalOptions::default())
         .context("cannot start a worker's runtime")?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).context("cannot use the listener")?;
@@ -69,7 +75,11 @@ pub fn serve(listener: TcpListener, worker: Worker, doors: &std::sync::Arc<Doors
     })
 }
 
-async fn accept_until(listener: &tokio::net::TcpListener, connections: &Rc<Connections>, stop: &CancellationToken) {
+async fn accept_until(
+    listener: &tokio::net::TcpListener,
+    connections: &Rc<Connections>,
+    stop: &CancellationToken,
+) {
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
         tokio::select! {

@@ -174,7 +174,8 @@ impl Shipper {
         let Some(connection) = &self.connection else { return };
         let turns = self.lanes[&lane].parts.iter().map(|part| part.turn).collect();
         let (connection, speech) = (connection.clone(), self.speech.clone());
-        let ask = async move { Done::Asked { lane, turns, outcome: speech.standings(lane, &connection).await } };
+        let ask =
+            async move { Done::Asked { lane, turns, outcome: speech.standings(lane, &connection).await } };
         self.flying.push(ask.boxed_local());
     }
 
@@ -199,7 +200,9 @@ impl Shipper {
                 }
             }
             Done::Asked { lane, turns, outcome: Ok(standings) } => {
-                for ((partition, turn), standing) in self.journal.config.partitions.iter().zip(turns).zip(standings) {
+                for ((partition, turn), standing) in
+                    self.journal.config.partitions.iter().zip(turns).zip(standings)
+                {
                     self.lane(lane).log.set_durable(partition, standing.durable);
                     self.lane(lane).heard(partition, turn, standing.end);
                 }
@@ -244,7 +247,9 @@ impl Meters {
     fn new() -> Self {
         let kinds = ["ok", "stale", "missing", "timeout", "error"];
         Self {
-            replies: kinds.map(|kind| (kind, counter!("redirector_ship_replies_total", "reply" => kind))).into(),
+            replies: kinds
+                .map(|kind| (kind, counter!("redirector_ship_replies_total", "reply" => kind)))
+                .into(),
             unreachable: counter!("redirector_ship_connect_failures_total"),
             records: counter!("redirector_shipped_records_total"),
             batch: histogram!("redirector_ship_batch_records"),

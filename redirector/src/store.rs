@@ -9,8 +9,8 @@ use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisFuture,
-    RedisResult, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline,
+    RedisFuture, RedisResult, Value,
 };
 
 /// How long a connection may take to come up.
@@ -32,8 +32,12 @@ impl Store {
         let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(UNACKNOWLEDGED);
         let parse = |url: &str| {
             let info = url.trim().into_connection_info();
-            info.map(|info| info.set_tcp_settings(tcp.clone()))
-                .map_err(|_| format!("{:?} is not a Redis URL such as redis://127.0.0.1:6379", runtime::config::without_password(url)))
+            info.map(|info| info.set_tcp_settings(tcp.clone())).map_err(|_| {
+                format!(
+                    "{:?} is not a Redis URL such as redis://127.0.0.1:6379",
+                    runtime::config::without_password(url)
+                )
+            })
         };
         let nodes = urls.split(',').map(parse).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { nodes })
@@ -93,7 +97,8 @@ impl Store {
                 ConnectionAddr::Tcp(asked, _) if host.is_empty() => asked.clone(),
                 _ => host,
             };
-            connections.push(connect_to(node.clone().set_addr(ConnectionAddr::Tcp(host, port)), patience).await?);
+            connections
+                .push(connect_to(node.clone().set_addr(ConnectionAddr::Tcp(host, port)), patience).await?);
         }
         Ok(connections)
     }

@@ -72,9 +72,8 @@ impl std::fmt::Display for StreamId {
 
 /// Why everything must be loaded again.
 fn broken(place: &Place, mark: &Mark) -> Option<&'static str> {
-    if mark.generation.is_none() {
-        return None; // emptied: what is in memory serves until the links are published again
-    }
+    // Emptied: what is in memory serves until the links are published again.
+    mark.generation.as_ref()?;
     if place.generation != mark.generation {
         return Some("the links were published anew");
     }
@@ -99,7 +98,12 @@ pub(super) async fn follow(catalog: Arc<Catalog>, store: Store, stop: Cancellati
     }
 }
 
-async fn follow_once(catalog: &Catalog, store: &Store, place: &mut Place, stop: &CancellationToken) -> RedisResult<()> {
+async fn follow_once(
+    catalog: &Catalog,
+    store: &Store,
+    place: &mut Place,
+    stop: &CancellationToken,
+) -> RedisResult<()> {
     let mut connection = store.connect(PATIENCE).await?;
     catalog.check_settings(&mut connection).await;
     while !stop.is_cancelled() {
@@ -133,7 +137,14 @@ async fn load(catalog: &Catalog, store: &Store, mark: Mark, why: &str) -> RedisR
     let links = catalog.table.links();
     catalog.load_seconds.set(started.elapsed().as_secs_f64());
     catalog.loads.increment(1);
-    info!(why, links, swept, bytes = catalog.table.bytes(), seconds = started.elapsed().as_secs_f64(), "loaded the catalog");
+    info!(
+        why,
+        links,
+        swept,
+        bytes = catalog.table.bytes(),
+        seconds = started.elapsed().as_secs_f64(),
+        "loaded the catalog"
+    );
     Ok(Place { generation: mark.generation, cursor: mark.last, read: mark.added })
 }
 
@@ -169,7 +180,9 @@ async fn values_of(
         return redis::cmd("MGET").arg(keys).query_async(server).await;
     }
     let mut pipeline = redis::pipe();
-    keys.iter().for_each(|key| _ = pipeline.cmd("GET").arg(key));
+    for key in keys {
+        pipeline.cmd("GET").arg(key);
+    }
     let values: Vec<Value> = pipeline.ignore_errors().query_async(server).await?;
     Ok(values.iter().map(|value| redis::from_redis_value_ref(value).ok()).collect())
 }
@@ -181,11 +194,14 @@ async fn mark(connection: &mut Connection) -> RedisResult<Mark> {
     let info = match info {
         Ok(info) => info,
         // No such stream: nothing was ever published there.
-        Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::ResponseError) => HashMap::new(),
+        Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::ResponseError) => {
+            HashMap::new()
+        }
         Err(error) => return Err(error),
     };
     let number = |name: &str| info.get(name).and_then(|v| redis::from_redis_value_ref(v).ok()).unwrap_or(0);
-    let last: Option<String> = info.get("last-generated-id").and_then(|v| redis::from_redis_value_ref(v).ok());
+    let last: Option<String> =
+        info.get("last-generated-id").and_then(|v| redis::from_redis_value_ref(v).ok());
     let last = last.as_deref().and_then(StreamId::parse).unwrap_or_default();
     Ok(Mark { generation, last, added: number("entries-added"), length: number("length") })
 }
@@ -198,10 +214,10 @@ async fn read_changes(connection: &mut Connection, after: StreamId) -> RedisResu
     read.arg("STREAMS").arg(LINKS_LOG).arg(after.to_string());
     let reply: Option<redis::streams::StreamReadReply> = read.query_async(connection).await?;
     let streams = reply.map(|reply| reply.keys).unwrap_or_default();
-    Ok(streams.into_iter().flat_map(|stream| stream.ids).filter_map(change).collect())
+    Ok(streams.into_iter().flat_map(|stream| stream.ids).filter_map(|entry| change(&entry)).collect())
 }
 
-fn change(id: redis::streams::StreamId) -> Option<Change> {
+fn change(id: &redis::streams::StreamId) -> Option<Change> {
     let entry = id.get::<Vec<u8>>("e").and_then(|json| serde_json::from_slice(&json).ok());
     if entry.is_none() {
         metrics::counter!("redirector_catalog_bad_entries_total").increment(1);

@@ -113,7 +113,9 @@ impl Desk {
     async fn look_up(self: Rc<Self>, code: Code) {
         let found = self.found(code).await;
         let waiting = self.waiting.lock().remove(&code).unwrap_or_default();
-        waiting.into_iter().for_each(|answer| _ = answer.send(found));
+        for answer in waiting {
+            let _nobody_waits_any_more = answer.send(found);
+        }
     }
 
     async fn found(&self, code: Code) -> Found {

@@ -200,12 +200,16 @@ impl Table {
     fn count(&self, known: &Known, order: Ordering, change: fn(usize, usize) -> usize) {
         let apply = |counter: &AtomicUsize, n: usize| {
             if n > 0 {
-                let _always_changes = counter.fetch_update(order, Ordering::Acquire, |old| Some(change(old, n)));
+                let _always_changes =
+                    counter.fetch_update(order, Ordering::Acquire, |old| Some(change(old, n)));
             }
         };
         apply(&self.bytes, known.bytes());
         apply(&self.links, usize::from(known.link.is_some()));
-        apply(&self.unfollowable, usize::from(known.link.as_ref().is_some_and(|link| link.destination.is_none())));
+        apply(
+            &self.unfollowable,
+            usize::from(known.link.as_ref().is_some_and(|link| link.destination.is_none())),
+        );
     }
 
     /// Removes an arbitrary entry of the shard: the one a clock hand comes to next.
@@ -231,7 +235,8 @@ fn shard_of(hash: u64) -> usize {
 impl Known {
     fn bytes(&self) -> usize {
         let text = self.link.as_ref().map_or(0, |link| {
-            link.destination.as_ref().map_or(0, |d| d.as_str().len()) + link.fallback.as_ref().map_or(0, |f| f.len())
+            link.destination.as_ref().map_or(0, |d| d.as_str().len())
+                + link.fallback.as_ref().map_or(0, |f| f.len())
         });
         size_of::<Self>() + EMPTY_BYTES + text
     }
@@ -243,7 +248,7 @@ impl Known {
             affiliate: link.affiliate,
             product: link.product,
             destination: link.destination.as_ref().map_or("", Template::as_str).to_owned(),
-            fallback: link.fallback.as_deref().map(|url| url.to_string()),
+            fallback: link.fallback.as_deref().map(ToString::to_string),
             is_active: link.is_active,
             expires: (link.expires != NEVER).then_some(link.expires),
         });
@@ -287,7 +292,9 @@ pub(super) mod tests {
 
     fn leads_to(table: &Table, code: &str) -> Option<String> {
         let code = Code::new(code.as_bytes()).expect("a code");
-        table.with(&code, |known| known.link.as_ref().and_then(|l| l.destination.as_ref()).map(|d| d.as_str().to_owned()))?
+        table.with(&code, |known| {
+            known.link.as_ref().and_then(|l| l.destination.as_ref()).map(|d| d.as_str().to_owned())
+        })?
     }
 
     #[test]
@@ -299,7 +306,11 @@ pub(super) mod tests {
         assert_eq!(table.tell(entry("demo", 2, Some(one)), 1, WhenFull::Skip), Told::Old);
         assert_eq!(leads_to(&table, "demo").as_deref(), Some(two));
         assert_eq!(table.tell(entry("demo", 3, None), 1, WhenFull::Skip), Told::Stored);
-        assert_eq!(table.tell(entry("demo", 2, Some(two)), 1, WhenFull::Skip), Told::Old, "a deleted link stays deleted");
+        assert_eq!(
+            table.tell(entry("demo", 2, Some(two)), 1, WhenFull::Skip),
+            Told::Old,
+            "a deleted link stays deleted"
+        );
         assert_eq!((leads_to(&table, "demo"), table.links()), (None, 0));
         assert_eq!(table.tell(entry("no", 1, Some(one)), 1, WhenFull::Skip), Told::Bad);
     }
@@ -344,7 +355,9 @@ pub(super) mod tests {
     fn what_is_visited_can_be_told_again() {
         let table = Table::new(usize::MAX);
         let given = [entry("demo1", 4, Some("https://shop.example.com/{sub1}")), entry("demo2", 5, None)];
-        given.iter().for_each(|e| _ = table.tell(e.clone(), 1, WhenFull::Skip));
+        for entry in &given {
+            table.tell(entry.clone(), 1, WhenFull::Skip);
+        }
         let mut seen = Vec::new();
         table.each(|e| seen.push(e.clone()));
         seen.sort_by(|a, b| a.code.cmp(&b.code));

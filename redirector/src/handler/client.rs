@@ -63,7 +63,9 @@ impl Countries {
     /// Reads the whole file.
     pub fn open(path: &Path) -> Result<Self, String> {
         let reader = Reader::open_readfile(path);
-        reader.map(Self).map_err(|error| format!("cannot use {} as a country database: {error}", path.display()))
+        reader
+            .map(Self)
+            .map_err(|error| format!("cannot use {} as a country database: {error}", path.display()))
     }
 
     /// The country of an address, in either of the usual layouts; unknown when it is not in there.

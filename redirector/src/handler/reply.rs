@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    LOCATION, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -47,7 +47,9 @@ impl Replies {
     /// 302 to `location`.
     pub(crate) fn redirect(&self, location: Vec<u8>) -> Reply {
         // Destinations are checked and values encoded, so this never fails; if it did, the shopper gets a page.
-        let Ok(location) = HeaderValue::from_maybe_shared(Bytes::from(location)) else { return self.unavailable() };
+        let Ok(location) = HeaderValue::from_maybe_shared(Bytes::from(location)) else {
+            return self.unavailable();
+        };
         let mut reply = Response::new(Body::default());
         *reply.status_mut() = StatusCode::FOUND;
         *reply.headers_mut() = self.redirect.clone();

@@ -46,7 +46,11 @@ impl SegmentFile {
         let file = OpenOptions::new().read(true).open(path)?;
         let mut bytes = [0; HEADER_BYTES];
         if let Err(error) = file.read_exact_at(&mut bytes, 0) {
-            return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(Found::Unreadable) } else { Err(error) };
+            return if error.kind() == io::ErrorKind::UnexpectedEof {
+                Ok(Found::Unreadable)
+            } else {
+                Err(error)
+            };
         }
         if bytes == [0; HEADER_BYTES] {
             return Ok(Found::Spare);

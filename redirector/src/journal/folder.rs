@@ -56,7 +56,8 @@ impl Folder {
     pub(super) fn lock(root: &Path, lane: Lane) -> io::Result<Option<Self>> {
         let path = Self::path_of(root, lane);
         DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path.join(LOCK))?;
+        let lock =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(Self { lane, path, _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -71,7 +72,9 @@ impl Folder {
     pub(super) fn begin_epoch(&self, at_least: u32, now_s: u64) -> anyhow::Result<u32> {
         let meta = self.path.join(META);
         let stored = match std::fs::read_to_string(&meta) {
-            Ok(text) => text.trim().parse().with_context(|| format!("{} does not hold a number", meta.display()))?,
+            Ok(text) => {
+                text.trim().parse().with_context(|| format!("{} does not hold a number", meta.display()))?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0_u32,
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", meta.display())),
         };
@@ -100,7 +103,8 @@ impl Folder {
         let files = segment_files(&self.path)?;
         found.number = files.last().map_or(0, |(number, _)| *number);
         for (_, path) in files {
-            self.sort(&path, partitions, &mut found).with_context(|| format!("cannot recover {}", path.display()))?;
+            self.sort(&path, partitions, &mut found)
+                .with_context(|| format!("cannot recover {}", path.display()))?;
         }
         found.segments.sort_by_key(|s| s.header.first_seq());
         if !found.segments.is_empty() {

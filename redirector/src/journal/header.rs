@@ -74,7 +74,9 @@ impl Header {
     pub fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
         let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
         let u16_at = |at: usize| u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes"));
-        let whole = bytes[0..8] == MAGIC && u32_at(8) == VERSION && u32_at(CRC_AT) == crc32c::crc32c(&bytes[..CRC_AT]);
+        let whole = bytes[0..8] == MAGIC
+            && u32_at(8) == VERSION
+            && u32_at(CRC_AT) == crc32c::crc32c(&bytes[..CRC_AT]);
         let partitions = Partitions::new(u16_at(14)).filter(|_| whole)?;
         let claims = bytes[CLAIMS_AT..].chunks_exact(8).take(usize::from(partitions.count()));
         Some(Self {

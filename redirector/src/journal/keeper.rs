@@ -80,7 +80,8 @@ impl Journal {
     /// How much room there is for writing.
     pub fn room(&self) -> Room {
         let lanes = self.lanes.read();
-        let spares = lanes.iter().filter_map(|held| held.supply.as_ref()).map(|s| s.spares.lock().len()).min();
+        let spares =
+            lanes.iter().filter_map(|held| held.supply.as_ref()).map(|s| s.spares.lock().len()).min();
         match spares {
             Some(0) => Room::Red,
             Some(n) if n < SPARES => Room::Yellow,
@@ -101,8 +102,10 @@ impl Journal {
                 continue;
             }
             let segments = held.log.segments.read().clone();
-            let unsynced = segments.iter().filter(|s| held.log.last_of(s) > synced.upto && s.header.first_seq() <= committed);
-            match unsynced.map(|s| s.file.sync_data()).collect::<Result<(), _>>() {
+            let mut unsynced = segments
+                .iter()
+                .filter(|s| held.log.last_of(s) > synced.upto && s.header.first_seq() <= committed);
+            match unsynced.try_for_each(|s| s.file.sync_data()) {
                 Ok(()) => held.log.set_synced(Synced { upto: committed, ..synced }),
                 Err(error) => distrust(&held.log, &error, committed),
             }
@@ -135,8 +138,9 @@ impl Journal {
             return Ok(None);
         }
         let path = held.folder.file(held.number.fetch_add(1, Ordering::Relaxed) + 1);
-        let segment = Segment::create(&path, self.config.segment_bytes)
-            .with_context(|| format!("cannot reserve {} bytes for {}", self.config.segment_bytes, path.display()))?;
+        let segment = Segment::create(&path, self.config.segment_bytes).with_context(|| {
+            format!("cannot reserve {} bytes for {}", self.config.segment_bytes, path.display())
+        })?;
         folder::sync_folder(&held.folder.path)?;
         Ok(Some(spare(path, segment)?))
     }
@@ -148,11 +152,12 @@ impl Journal {
             if self.lanes.read().iter().any(|held| held.log.lane == lane) {
                 continue;
             }
-            let adopted = Folder::lock(&self.config.dir, lane).map_err(anyhow::Error::from).and_then(|locked| {
-                let Some(folder) = locked else { return Ok(None) };
-                let found = folder.recover(self.config.partitions)?;
-                Ok(Some((folder, found)))
-            });
+            let adopted =
+                Folder::lock(&self.config.dir, lane).map_err(anyhow::Error::from).and_then(|locked| {
+                    let Some(folder) = locked else { return Ok(None) };
+                    let found = folder.recover(self.config.partitions)?;
+                    Ok(Some((folder, found)))
+                });
             match adopted {
                 Ok(None) => {}
                 Ok(Some((folder, found))) => {
@@ -162,7 +167,12 @@ impl Journal {
                     }
                     let log = LaneLog::new(lane, self.config.partitions, found.segments, found.last);
                     let number = AtomicU64::new(found.number);
-                    self.lanes.write().push(Arc::new(Held { log: Arc::new(log), folder, supply: None, number }));
+                    self.lanes.write().push(Arc::new(Held {
+                        log: Arc::new(log),
+                        folder,
+                        supply: None,
+                        number,
+                    }));
                 }
                 Err(error) => warn!(lane = lane.0, "cannot adopt a lane: {error:#}"),
             }
@@ -176,11 +186,15 @@ impl Journal {
         let keep_after = now_us.saturating_sub(self.config.retention.as_micros() as u64);
         for held in self.lanes.read().clone() {
             while let Some(oldest) = held.log.oldest_of_several() {
-                let Ok(last) = ends.get(&oldest.path).map_or_else(|| last_of_partitions(&held.log, &oldest), |e| Ok(e.clone())) else {
+                let Ok(last) = ends
+                    .get(&oldest.path)
+                    .map_or_else(|| last_of_partitions(&held.log, &oldest), |e| Ok(e.clone()))
+                else {
                     break;
                 };
                 ends.insert(oldest.path.clone(), last.clone());
-                let durable = held.log.partitions.iter().zip(&last).all(|(p, last)| held.log.durable(p) >= *last);
+                let durable =
+                    held.log.partitions.iter().zip(&last).all(|(p, last)| held.log.durable(p) >= *last);
                 let old = written_before(&oldest, keep_after);
                 if !(durable && old) || std::fs::remove_file(&oldest.path).is_err() {
                     break;
@@ -217,7 +231,10 @@ fn distrust(log: &LaneLog, why: &std::io::Error, committed: Seq) {
 pub(super) fn reuse_spare(path: &Path, segment_bytes: u64, supply: &Supply) {
     let fits = std::fs::metadata(path).is_ok_and(|m| m.len() == segment_bytes);
     let reused = if fits && supply.spares.lock().len() < SPARES {
-        Segment::open(path).map_err(anyhow::Error::from).and_then(|segment| spare(path.to_owned(), segment)).ok()
+        Segment::open(path)
+            .map_err(anyhow::Error::from)
+            .and_then(|segment| spare(path.to_owned(), segment))
+            .ok()
     } else {
         None
     };

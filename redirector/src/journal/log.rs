@@ -58,7 +58,12 @@ pub struct Scanned {
 }
 
 impl LaneLog {
-    pub(super) fn new(lane: Lane, partitions: Partitions, segments: Vec<Arc<SegmentFile>>, last: Seq) -> Self {
+    pub(super) fn new(
+        lane: Lane,
+        partitions: Partitions,
+        segments: Vec<Arc<SegmentFile>>,
+        last: Seq,
+    ) -> Self {
         Self {
             lane,
             partitions,
@@ -180,12 +185,18 @@ impl LaneLog {
                     here.push((slot, *partition, *seq));
                 }
             }
-            let Some(upto) = here.iter().map(|(.., seq)| *seq).filter(|seq| *seq >= begin).max() else { continue };
-            let end = self.count_of(segment).min((upto.0 - begin.0).saturating_add(1).min(u64::from(u32::MAX)) as u32);
+            let Some(upto) = here.iter().map(|(.., seq)| *seq).filter(|seq| *seq >= begin).max() else {
+                continue;
+            };
+            let end = self
+                .count_of(segment)
+                .min((upto.0 - begin.0).saturating_add(1).min(u64::from(u32::MAX)) as u32);
             segment.read(0..end, |record| {
                 if let Some(record) = record {
                     let partition = record.link.partition(self.partitions);
-                    for (slot, _, _) in here.iter().filter(|(_, p, seq)| *p == partition && record.seq <= *seq) {
+                    for (slot, _, _) in
+                        here.iter().filter(|(_, p, seq)| *p == partition && record.seq <= *seq)
+                    {
                         claims[*slot] += 1;
                     }
                 }
@@ -205,7 +216,11 @@ impl LaneLog {
     fn count_of(&self, segment: &SegmentFile) -> u32 {
         segment.sealed().unwrap_or_else(|| {
             let (begin, committed) = (segment.header.first_seq(), self.committed());
-            if committed.epoch() == begin.epoch() && committed >= begin { (committed.0 - begin.0 + 1) as u32 } else { 0 }
+            if committed.epoch() == begin.epoch() && committed >= begin {
+                (committed.0 - begin.0 + 1) as u32
+            } else {
+                0
+            }
         })
     }
 

@@ -30,7 +30,8 @@ impl Segment {
     /// Creates the file with every block reserved, so that a full disk shows here and never as a fault while writing.
     pub(super) fn create(path: &Path, bytes: u64) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-        let reserved = reserve(&file, bytes).and_then(|()| file.sync_all()).and_then(|()| Self::map(&file, bytes));
+        let reserved =
+            reserve(&file, bytes).and_then(|()| file.sync_all()).and_then(|()| Self::map(&file, bytes));
         reserved.inspect_err(|_| {
             let _it_stays_as_garbage_and_is_deleted_at_the_next_start = std::fs::remove_file(path);
         })
@@ -73,6 +74,7 @@ impl Segment {
     }
 
     #[expect(unsafe_code, reason = "mapped memory can only be reached through a pointer")]
+    #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins on a page")]
     fn words(&self) -> &[AtomicU64] {
         let pointer = self.map.as_mut_ptr().cast_const().cast::<AtomicU64>();
         // SAFETY: the pointer is the start of a live mapping of exactly `map.len()` bytes that is unmapped only when
@@ -87,15 +89,14 @@ impl Segment {
 /// Reserves every block. File systems that cannot are written full of zeros instead.
 fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     match fallocate(file, FallocateFlags::empty(), 0, bytes) {
-        Ok(()) => Ok(()),
         Err(rustix::io::Errno::OPNOTSUPP) if file.metadata()?.len() < bytes => write_zeros(file, bytes),
-        Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
 }
 
 fn write_zeros(mut file: &File, mut bytes: u64) -> io::Result<()> {
-    const ZEROS: [u8; 65_536] = [0; 65_536];
+    static ZEROS: [u8; 65_536] = [0; 65_536];
     while bytes > 0 {
         let n = bytes.min(ZEROS.len() as u64);
         file.write_all(&ZEROS[..n as usize])?;

@@ -1,6 +1,6 @@
 //! What the journal promises, on real files: kills, torn and damaged files, full disks, two processes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
@@ -115,7 +115,8 @@ fn an_epoch_is_past_the_stored_one_and_past_the_clock() {
     let dir = tempfile::tempdir().expect("a temp folder");
     let epoch = |now_s| {
         let (_, writers) = Journal::open(config(dir.path()), 1, now_s).expect("it opens");
-        let text = std::fs::read_to_string(dir.path().join("3/lane-00/epoch")).expect("stored before any record");
+        let text =
+            std::fs::read_to_string(dir.path().join("3/lane-00/epoch")).expect("stored before any record");
         drop(writers);
         text.trim().parse::<u64>().expect("a number")
     };
@@ -162,17 +163,23 @@ fn a_full_journal_says_so_and_goes_on_when_there_is_room_again() {
     assert!((64..=3 * 64).contains(&written), "{written}");
     assert_eq!(journal.room(), Room::Red);
     let later = NOW_S * 1_000_000 + RETENTION.as_micros() as u64 + 1_000_000;
-    journal.prune(later, &mut Default::default());
+    journal.prune(later, &mut HashMap::default());
     assert_eq!(records_in(dir.path()).len(), written, "nothing is deleted before Postgres has it");
-    journal.config.partitions.iter().for_each(|p| writer.log.set_durable(p, last));
-    journal.prune(NOW_S * 1_000_000, &mut Default::default());
+    for partition in journal.config.partitions.iter() {
+        writer.log.set_durable(partition, last);
+    }
+    journal.prune(NOW_S * 1_000_000, &mut HashMap::default());
     assert_eq!(records_in(dir.path()).len(), written, "nor before its time");
-    journal.prune(later, &mut Default::default());
+    journal.prune(later, &mut HashMap::default());
     assert!(records_in(dir.path()).len() < written);
     journal.prepare_spares();
     let mut record = record(5);
     writer.append(&mut record).expect("room again");
-    assert_eq!((record.seq.0, writer.log.claimed()), (last.0 + 1, written as u64 + 1), "claims outlive segments");
+    assert_eq!(
+        (record.seq.0, writer.log.claimed()),
+        (last.0 + 1, written as u64 + 1),
+        "claims outlive segments"
+    );
 }
 
 #[test]
@@ -182,9 +189,11 @@ fn one_partition_that_is_not_durable_keeps_a_segment() {
     let written = append(&journal, &mut writer, 200);
     let later = NOW_S * 1_000_000 + RETENTION.as_micros() as u64 + 1_000_000;
     let [most @ .., behind] = &[0, 1, 2, 3].map(Partition);
-    most.iter().for_each(|p| writer.log.set_durable(*p, written[199].seq));
+    for partition in most {
+        writer.log.set_durable(*partition, written[199].seq);
+    }
     writer.log.set_durable(*behind, written[50].seq);
-    journal.prune(later, &mut Default::default());
+    journal.prune(later, &mut HashMap::default());
     assert_eq!(records_in(dir.path()), written);
 }
 

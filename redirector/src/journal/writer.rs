@@ -62,7 +62,13 @@ struct Active {
 }
 
 impl Writer {
-    pub(super) fn new(log: Arc<LaneLog>, supply: Arc<Supply>, epoch: u32, at_us: u64, claims: Vec<u64>) -> Self {
+    pub(super) fn new(
+        log: Arc<LaneLog>,
+        supply: Arc<Supply>,
+        epoch: u32,
+        at_us: u64,
+        claims: Vec<u64>,
+    ) -> Self {
         Self { log, supply, active: None, epoch, n: 0, at_us, claims }
     }
 

@@ -94,17 +94,20 @@ impl Connections {
             metrics::counter!("redirector_turned_away_connections_total").increment(1);
             return;
         };
-        let tuned = socket.set_nodelay(true).and_then(|()| {
-            socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(UNACKNOWLEDGED))
-        });
+        let tuned = socket
+            .set_nodelay(true)
+            .and_then(|()| socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(UNACKNOWLEDGED)));
         if let Err(error) = tuned {
             debug!(%error, "a connection ended before it began");
             return;
         }
         let number = self.opened.get();
         self.opened.set(number + 1);
-        let control =
-            Rc::new(Control { wish: Cell::new(Wish::Serve), waker: RefCell::default(), since: clock::monotonic() });
+        let control = Rc::new(Control {
+            wish: Cell::new(Wish::Serve),
+            waker: RefCell::default(),
+            since: clock::monotonic(),
+        });
         self.open.borrow_mut().insert(number, control.clone());
         let service = Answers { worker: self.worker.clone(), peer: peer.ip() };
         let connection = Box::pin(self.builder.serve_connection(TokioIo::new(socket), service));

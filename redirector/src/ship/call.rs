@@ -76,7 +76,8 @@ impl Speech {
             Connection::Server(_) => ask(&self.keys).await?,
             Connection::Cluster(_) => try_join_all(self.keys.chunks(1).map(ask)).await?.concat(),
         };
-        let standing = |pair: &[Option<u64>]| Standing { end: pair[0].map(Seq), durable: Seq(pair[1].unwrap_or(0)) };
+        let standing =
+            |pair: &[Option<u64>]| Standing { end: pair[0].map(Seq), durable: Seq(pair[1].unwrap_or(0)) };
         Ok(numbers.chunks_exact(2).map(standing).collect())
     }
 }

@@ -35,6 +35,7 @@ pub(super) struct ShipLane {
 
 /// One partition of a lane.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts; no combination is excluded")]
 pub(super) struct Part {
     cursor: Cursor,
     /// Where Redis ends, as the journal sees it: everything behind it is to be shipped.
@@ -131,7 +132,12 @@ impl ShipLane {
     }
 
     /// The next call of a partition, if one is due; its records are put into `batch`. It is in flight from now on.
-    pub(super) fn next_call(&mut self, partition: Partition, now: Instant, batch: &mut Batch) -> Option<Call> {
+    pub(super) fn next_call(
+        &mut self,
+        partition: Partition,
+        now: Instant,
+        batch: &mut Batch,
+    ) -> Option<Call> {
         let part = &mut self.parts[usize::from(partition.0)];
         let waits = part.flying || part.adrift || part.not_before.is_some_and(|at| now < at);
         if waits || part.pending.is_empty() || part.cursor == Cursor::Unknown {
@@ -171,7 +177,8 @@ impl ShipLane {
         part.turn += 1;
         let pause = RETRY_FIRST * (1 << part.failures.min(6));
         // Partitions spread out a little, so that a server that comes back is not asked by all at once.
-        part.not_before = Some(now + pause.min(RETRY_LAST) + Duration::from_millis(u64::from(partition.0) % 16 * 3));
+        part.not_before =
+            Some(now + pause.min(RETRY_LAST) + Duration::from_millis(u64::from(partition.0) % 16 * 3));
         part.failures += 1;
     }
 

@@ -126,8 +126,11 @@ fn old_clients_and_proxies_are_understood() -> Result<()> {
 fn pipelined_requests_are_answered_in_order_and_garbage_ends_them() -> Result<()> {
     let stage = Stage::with_links(2)?;
     let edge = Edge::start(&stage, &[])?;
-    let one = |code: &str| format!("GET /{code} HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 Firefox/140.0\r\n\r\n");
-    let reply = edge.talk(format!("{}{}\0\0garbage\r\n\r\n{}", one("demo1"), one("demo2"), one("demo1")).as_bytes())?;
+    let one = |code: &str| {
+        format!("GET /{code} HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 Firefox/140.0\r\n\r\n")
+    };
+    let reply =
+        edge.talk(format!("{}{}\0\0garbage\r\n\r\n{}", one("demo1"), one("demo2"), one("demo1")).as_bytes())?;
     let statuses: Vec<&str> = reply.split("HTTP/1.1 ").skip(1).map(|r| &r[..3]).collect();
     ensure!(statuses == ["302", "302", "400"], "{reply}");
     stage.until_counted(2)

@@ -12,7 +12,8 @@ use crate::harness::{Edge, Stage, header, link, until};
 
 fn leads_to(edge: &Edge, code: &str) -> Result<String> {
     let reply = edge.get(&format!("/{code}"), "")?;
-    let location = header(&reply, "location").map(|l| l.split(['?', '#']).next().unwrap_or_default().to_owned());
+    let location =
+        header(&reply, "location").map(|l| l.split(['?', '#']).next().unwrap_or_default().to_owned());
     Ok(location.unwrap_or_else(|| reply[9..12].to_owned()))
 }
 
@@ -26,7 +27,9 @@ fn changes_arrive_within_a_second() -> Result<()> {
         entry.link.as_mut().context("a link")?.destination = format!("https://shop.example.com/v{version}");
         let told = runtime::clock::monotonic();
         stage.publish(&entry)?;
-        until("the change is served", || Ok(leads_to(&edge, "demo1")? == format!("https://shop.example.com/v{version}")))?;
+        until("the change is served", || {
+            Ok(leads_to(&edge, "demo1")? == format!("https://shop.example.com/v{version}"))
+        })?;
         ensure!(told.elapsed() < Duration::from_secs(1), "{:?}", told.elapsed());
     }
     stage.publish(&Entry { version: 12, link: None, ..entry.clone() })?;
@@ -55,7 +58,13 @@ fn ended_links_lead_to_the_fallback_or_to_a_page() -> Result<()> {
     change(5, &|link| link.expires = Some(Millis(runtime::clock::now_ms() + 3_600_000)))?;
     stage.generation("g1")?;
     let edge = Edge::start(&stage, &[])?;
-    for (n, expect) in [(1, "410"), (2, "410"), (3, "https://shop.example.com/home"), (4, "410"), (5, "https://shop.example.com/5")] {
+    for (n, expect) in [
+        (1, "410"),
+        (2, "410"),
+        (3, "https://shop.example.com/home"),
+        (4, "410"),
+        (5, "https://shop.example.com/5"),
+    ] {
         ensure!(leads_to(&edge, &format!("demo{n}"))? == expect, "demo{n}");
     }
     ensure!(stage.records()?.len() == 1, "only a link that is active is tracked");
@@ -69,7 +78,9 @@ fn a_link_nobody_announced_is_found_when_asked_for() -> Result<()> {
     let edge = Edge::start(&stage, &[])?;
     ensure!(leads_to(&edge, "demo9")? == "404");
     stage.put(&link(9))?;
-    until("the short memory of unknown codes is over", || Ok(leads_to(&edge, "demo9")? == "https://shop.example.com/9"))
+    until("the short memory of unknown codes is over", || {
+        Ok(leads_to(&edge, "demo9")? == "https://shop.example.com/9")
+    })
 }
 
 #[test]
@@ -81,7 +92,9 @@ fn a_new_generation_is_loaded_and_what_it_lacks_is_forgotten() -> Result<()> {
     let _: () = connection.del("l:demo50")?;
     stage.put(&Entry { version: 2, ..link(51) })?;
     stage.generation("g2")?;
-    until("demo51 is there", || Ok(edge.metric("redirector_catalog_links")? > 49.5 && leads_to(&edge, "demo51")? != "404"))?;
+    until("demo51 is there", || {
+        Ok(edge.metric("redirector_catalog_links")? > 49.5 && leads_to(&edge, "demo51")? != "404")
+    })?;
     until("demo50 is gone", || Ok(leads_to(&edge, "demo50")? == "404"))
 }
 

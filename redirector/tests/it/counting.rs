@@ -22,7 +22,10 @@ fn clicks_reach_redis_and_everything_else_does_not() -> Result<()> {
     let head = edge.talk(b"HEAD /demo1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
     ensure!(head.starts_with("HTTP/1.1 302") && token(&head).is_none(), "{head}");
     let guess = edge.get("/demo1", "Sec-Purpose: prefetch;prerender\r\n")?;
-    ensure!(guess.starts_with("HTTP/1.1 503") && header(&guess, "cache-control") == Some("no-store"), "{guess}");
+    ensure!(
+        guess.starts_with("HTTP/1.1 503") && header(&guess, "cache-control") == Some("no-store"),
+        "{guess}"
+    );
     ensure!(edge.get("/nobody", "")?.starts_with("HTTP/1.1 404"));
 
     stage.until_counted(6)?;
@@ -32,12 +35,15 @@ fn clicks_reach_redis_and_everything_else_does_not() -> Result<()> {
     let keys = PartitionKeys::new(LinkId(1).partition(Partitions::STANDALONE));
     let visitors: u64 = stage.connection()?.pfcount(keys.sketch(LinkId(1), day))?;
     ensure!(visitors == 1, "one browser at one address: {visitors}");
-    for (outcome, n) in [("tracked", 5.0), ("filtered", 1.0), ("head", 1.0), ("prefetch", 1.0), ("unknown", 1.0)] {
+    for (outcome, n) in
+        [("tracked", 5.0), ("filtered", 1.0), ("head", 1.0), ("prefetch", 1.0), ("unknown", 1.0)]
+    {
         let shown = edge.metric(&format!("redirector_requests_total{{outcome=\"{outcome}\"}}"))?;
         ensure!((shown - n).abs() < 0.5, "{outcome}: {shown}");
     }
     until("the books agree", || {
-        Ok(edge.metric("redirector_claimed_clicks")? >= 6.0 && edge.metric("redirector_journal_unshipped_clicks")? < 0.5)
+        Ok(edge.metric("redirector_claimed_clicks")? >= 6.0
+            && edge.metric("redirector_journal_unshipped_clicks")? < 0.5)
     })
 }
 
@@ -70,9 +76,11 @@ fn sub_ids_and_macros_are_filled_in() -> Result<()> {
         "{clean}"
     );
     ensure!(header(&reply, "set-cookie").is_none());
-    for (name, value) in
-        [("referrer-policy", "no-referrer-when-downgrade"), ("x-robots-tag", "noindex, nofollow"), ("content-length", "0")]
-    {
+    for (name, value) in [
+        ("referrer-policy", "no-referrer-when-downgrade"),
+        ("x-robots-tag", "noindex, nofollow"),
+        ("content-length", "0"),
+    ] {
         ensure!(header(&reply, name) == Some(value), "{name} in {reply}");
     }
     Ok(())
@@ -94,7 +102,10 @@ fn kills_lose_and_double_nothing() -> Result<()> {
     let records = stage.records()?;
     ensure!(records.len() == 1_000, "{} records for 1000 clicks", records.len());
     for click in accepted {
-        ensure!(records.iter().any(|r| r.seq == click.seq && r.link == click.link), "{click:?} is not in the journal");
+        ensure!(
+            records.iter().any(|r| r.seq == click.seq && r.link == click.link),
+            "{click:?} is not in the journal"
+        );
     }
     ensure!(edge.stop()?.success());
     Ok(())
@@ -119,7 +130,10 @@ fn a_second_edge_ships_what_a_dead_one_left() -> Result<()> {
 fn a_stop_ships_what_is_left_and_saves_the_links() -> Result<()> {
     let stage = Stage::with_links(1)?;
     let snapshot = stage.dir.path().join("links");
-    let edge = Edge::start(&stage, &["--ship-interval-ms", "1000", "--snapshot", snapshot.to_str().expect("UTF-8")])?;
+    let edge = Edge::start(
+        &stage,
+        &["--ship-interval-ms", "1000", "--snapshot", snapshot.to_str().expect("UTF-8")],
+    )?;
     for _ in 0..20 {
         edge.click("demo1")?.expect("a token");
     }

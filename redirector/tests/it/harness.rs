@@ -141,8 +141,10 @@ impl Edge {
     /// Starts one and waits until it is ready.
     pub(crate) fn start(stage: &Stage, flags: &[&str]) -> Result<Self> {
         let edge = Self::launch(stage, flags)?;
-        until("the edge is ready", || Ok(edge.try_admin("/readyz").is_ok_and(|page| page.starts_with("HTTP/1.1 200"))))
-            .with_context(|| std::fs::read_to_string(&edge.log).unwrap_or_default())?;
+        until("the edge is ready", || {
+            Ok(edge.try_admin("/readyz").is_ok_and(|page| page.starts_with("HTTP/1.1 200")))
+        })
+        .with_context(|| std::fs::read_to_string(&edge.log).unwrap_or_default())?;
         Ok(edge)
     }
 
@@ -160,7 +162,12 @@ impl Edge {
         let process = Command::new(env!("CARGO_BIN_EXE_redirector"))
             .args(["--listen", &address.to_string(), "--admin-listen", &admin.to_string()])
             .args(["--redis-url", &stage.redis.redirector_url, "--secret", SECRET])
-            .args(usual.iter().filter(|(flag, _)| !flags.contains(flag)).flat_map(|(flag, value)| [flag, value]))
+            .args(
+                usual
+                    .iter()
+                    .filter(|(flag, _)| !flags.contains(flag))
+                    .flat_map(|(flag, value)| [flag, value]),
+            )
             .args(flags)
             .stdin(Stdio::null())
             .stderr(File::create(&log)?)
@@ -187,7 +194,9 @@ impl Edge {
         } else {
             format!("User-Agent: {BROWSER}\r\n")
         };
-        let head = format!("GET {target} HTTP/1.1\r\nHost: go.example.com\r\nConnection: close\r\n{agent}{headers}\r\n");
+        let head = format!(
+            "GET {target} HTTP/1.1\r\nHost: go.example.com\r\nConnection: close\r\n{agent}{headers}\r\n"
+        );
         self.talk(head.as_bytes())
     }
 

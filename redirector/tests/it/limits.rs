@@ -16,7 +16,8 @@ fn silent_and_slow_connections_are_closed() -> Result<()> {
     let stage = Stage::with_links(1)?;
     let edge = Edge::start(&stage, &[])?;
     let begun = runtime::clock::monotonic();
-    let mut sockets: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(edge.address)).collect::<Result<_, _>>()?;
+    let mut sockets: Vec<TcpStream> =
+        (0..3).map(|_| TcpStream::connect(edge.address)).collect::<Result<_, _>>()?;
     sockets[1].write_all(b"GET /demo1 HTTP/1.1\r\nHost:")?;
     sockets[2].write_all(b"GET /demo1 HTTP/1.1\r\nHost: a\r\n\r\n")?;
     for (i, socket) in sockets.iter_mut().enumerate() {
@@ -42,14 +43,17 @@ fn one_address_gets_only_so_many_connections() -> Result<()> {
 #[test]
 fn a_full_journal_redirects_without_a_token_and_says_so() -> Result<()> {
     let mut stage = Stage::with_links(1)?;
-    let edge =
-        Edge::start(&stage, &["--workers", "1", "--journal-segment-bytes", "65536", "--journal-max-bytes", "200000"])?;
+    let edge = Edge::start(
+        &stage,
+        &["--workers", "1", "--journal-segment-bytes", "65536", "--journal-max-bytes", "200000"],
+    )?;
     stage.redis.kill9()?;
     let mut socket = TcpStream::connect(edge.address)?;
     let mut tracked = 0;
     let mut untracked = 0;
     while untracked < 50 {
-        socket.write_all(b"GET /demo1 HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 Firefox/140.0\r\n\r\n")?;
+        socket
+            .write_all(b"GET /demo1 HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 Firefox/140.0\r\n\r\n")?;
         let mut reply = [0; 1024];
         let n = socket.read(&mut reply)?;
         let reply = String::from_utf8_lossy(&reply[..n]).into_owned();
@@ -82,12 +86,20 @@ fn a_full_disk_redirects_without_a_token() -> Result<()> {
     let journal = disk.join("journal");
     let edge = Edge::start(
         &stage,
-        &["--workers", "1", "--journal-segment-bytes", "65536", "--journal-dir", journal.to_str().expect("UTF-8")],
+        &[
+            "--workers",
+            "1",
+            "--journal-segment-bytes",
+            "65536",
+            "--journal-dir",
+            journal.to_str().expect("UTF-8"),
+        ],
     )?;
     let mut socket = TcpStream::connect(edge.address)?;
     let (mut tracked, mut untracked) = (0, 0);
     while untracked < 50 {
-        socket.write_all(b"GET /demo1 HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 Firefox/140.0\r\n\r\n")?;
+        socket
+            .write_all(b"GET /demo1 HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 Firefox/140.0\r\n\r\n")?;
         let mut reply = [0; 1024];
         let n = socket.read(&mut reply)?;
         let reply = String::from_utf8_lossy(&reply[..n]).into_owned();

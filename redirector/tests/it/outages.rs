@@ -68,7 +68,8 @@ fn an_emptied_redis_is_filled_again_even_by_an_idle_edge() -> Result<()> {
 fn after_a_reset_the_edge_goes_on_where_postgres_ends() -> Result<()> {
     let stage = Stage::with_links(1)?;
     let edge = Edge::start(&stage, &[])?;
-    let clicks: Vec<_> = (0..30).map(|_| edge.click("demo1").map(|c| c.expect("a token"))).collect::<Result<_>>()?;
+    let clicks: Vec<_> =
+        (0..30).map(|_| edge.click("demo1").map(|c| c.expect("a token"))).collect::<Result<_>>()?;
     stage.until_counted(30)?;
     // As if Postgres had the first ten records of the lane of the first click, and nothing of any other.
     let lane = clicks[0].lane;
