@@ -4,217 +4,46 @@
 //! What is done, and when, follows from the seed. Only processes that this run has started are ever touched.
 
 pub mod house;
+mod report;
 pub mod schedule;
+mod settings;
 pub mod strike;
 pub mod watch;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use runtime::{Invalid, Problems, clock};
-use serde::Serialize;
+use runtime::clock;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::house::House;
-use self::schedule::{Act, Target, Wishes};
+use self::report::{Frozen, Report};
+use self::schedule::{Act, Target};
+use self::settings::{Config, Folder};
 use self::strike::{Done, strike};
 use self::watch::{Phases, Watch};
 use crate::drive::choice::Choice;
-use crate::drive::codes::Codes;
 use crate::drive::engine::{self, Pace};
 use crate::drive::log::LogWriter;
-use crate::drive::number;
 use crate::drive::plan::{Mix, Plan, Visitors};
-use crate::drive::summary::{Figures, Percentiles};
+use crate::drive::summary::Figures;
 use crate::outcome::{Failure, Outcome};
 use crate::progress::Progress;
-use crate::verify::findings::{Coverage, Findings};
+use crate::verify::findings::Coverage;
 use crate::verify::{self, Audit};
 
-/// More than two cores redirect while they count.
-const MAX_RATE: f64 = 100_000.0;
-/// An hour.
-const MAX_SECONDS: f64 = 3_600.0;
-/// The edge knows them all before chaos begins, and a person waits for that.
-const MAX_LINKS: u64 = 100_000;
+pub use self::settings::Args;
+
 /// Connections kept open.
 const CONNECTIONS: usize = 64;
-/// What codes begin with.
-const PREFIX: &str = "c";
 /// How long the books may take to be complete after the last blow.
 const DRAIN_LIMIT: Duration = Duration::from_mins(2);
-/// While Redis is frozen, 99 of 100 answers may take this many times as long as before.
-const FROZEN_FACTOR: f64 = 2.0;
 /// Between two looks at what is due.
 const STEP: Duration = Duration::from_millis(5);
-
-/// Drive a house of its own while killing, freezing and emptying what is behind the edge, and the edge.
-#[derive(Debug, clap::Parser)]
-pub struct Args {
-    /// For how long
-    #[arg(long, env = "LOADTEST_SECONDS", value_name = "N", default_value = "120")]
-    seconds: String,
-
-    /// Requests a second
-    #[arg(long, env = "LOADTEST_RATE", value_name = "N", default_value = "5000")]
-    rate: String,
-
-    /// Time between two kills, on average
-    #[arg(long, env = "LOADTEST_KILL_EVERY", value_name = "SECONDS", default_value = "2s")]
-    kill_every: String,
-
-    /// What everything follows from; printed, and random when not set
-    #[arg(long, env = "LOADTEST_SEED", value_name = "N")]
-    seed: Option<u64>,
-
-    /// How many links
-    #[arg(long, env = "LOADTEST_LINKS", value_name = "N", default_value_t = 1_000)]
-    links: u64,
-
-    /// Empty Redis this often
-    #[arg(long, env = "LOADTEST_FLUSHALL_EVERY", value_name = "SECONDS")]
-    flushall_every: Option<String>,
-
-    /// Freeze Redis for so long, in the middle of the run
-    #[arg(long, env = "LOADTEST_STOP_REDIS", value_name = "SECONDS")]
-    stop_redis: Option<String>,
-
-    /// What may be killed: redirector, redis, aggregator, postgres, or none
-    #[arg(long, env = "LOADTEST_ONLY", value_name = "NAME", value_delimiter = ',')]
-    only: Vec<String>,
-
-    /// Leave the folder behind even if all is well
-    #[arg(long, env = "LOADTEST_KEEP")]
-    keep: bool,
-}
-
-/// Settings that were found good.
-#[derive(Debug)]
-struct Config {
-    wishes: Wishes,
-    rate: f64,
-    seed: u64,
-    codes: Codes,
-    folder: Folder,
-}
-
-/// What becomes of the house's folder when all is well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Folder {
-    Removed,
-    Kept,
-}
-
-impl Args {
-    fn validate(self) -> Result<Config, Invalid> {
-        let mut problems = Problems::of::<Self>();
-        let span = |problems: &mut Problems, flag, text: &str| {
-            let seconds = number(problems, flag, text.trim_end_matches('s'), MAX_SECONDS);
-            seconds.map(Duration::from_secs_f64)
-        };
-        let length = span(&mut problems, "--seconds", &self.seconds);
-        let kill_every = span(&mut problems, "--kill-every", &self.kill_every);
-        let flushall_every = self.flushall_every.map(|text| span(&mut problems, "--flushall-every", &text));
-        let stop_redis = self.stop_redis.map(|text| span(&mut problems, "--stop-redis", &text));
-        if let (Some(length), Some(Some(stop))) = (length, stop_redis)
-            && stop + Duration::from_secs(2) > length
-        {
-            problems.add("--stop-redis", "leaves no time before and after: give more --seconds");
-        }
-        let rate = number(&mut problems, "--rate", &self.rate, MAX_RATE);
-        if self.links > MAX_LINKS {
-            problems.add("--links", format!("cannot use {}: give at most {MAX_LINKS}", self.links));
-        }
-        let codes = problems.check("--links", Codes::numbered(PREFIX, self.links));
-        let targets = problems.check("--only", targets(&self.only));
-        let folder = if self.keep { Folder::Kept } else { Folder::Removed };
-        problems.finish(|| {
-            Some(Config {
-                wishes: Wishes {
-                    length: length?,
-                    kill_every: kill_every?,
-                    targets: targets?,
-                    flushall_every: flushall_every.flatten(),
-                    stop_redis: stop_redis.flatten(),
-                },
-                rate: rate?,
-                seed: self.seed.unwrap_or_else(|| clock::now_us() % 1_000_000),
-                codes: codes?,
-                folder,
-            })
-        })
-    }
-}
-
-fn targets(only: &[String]) -> Result<Vec<Target>, String> {
-    match only.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => Ok(Target::ALL.to_vec()),
-        ["none"] => Ok(Vec::new()),
-        ref names => names
-            .iter()
-            .map(|name| Target::ALL.into_iter().find(|target| target.name() == *name).ok_or(name))
-            .collect::<Result<_, _>>()
-            .map_err(|name| format!("{name:?} is not redirector, redis, aggregator or postgres")),
-    }
-}
-
-/// What is reported.
-#[derive(Debug, Serialize)]
-struct Report {
-    seed: u64,
-    rate: f64,
-    seconds: f64,
-    /// What was done, by kind.
-    acts: BTreeMap<String, u64>,
-    /// What could not be done: its target was just down.
-    missed: u64,
-    /// Requests without an answer, though no edge had just died.
-    unexplained_failures: u64,
-    /// From the death of an edge to the last request that failed for it.
-    longest_outage_seconds: f64,
-    /// Known links answered neither 302 nor 5xx.
-    wrong_answers: u64,
-    load: Figures,
-    #[serde(flatten)]
-    findings: Findings,
-    heal_seconds: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frozen: Option<Frozen>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    folder: Option<PathBuf>,
-}
-
-/// Latencies around the time that Redis was frozen.
-#[derive(Debug, Serialize)]
-struct Frozen {
-    before: Percentiles,
-    during: Percentiles,
-    after: Percentiles,
-    /// The 99th percentile within, as a multiple of the one before.
-    p99_ratio: f64,
-}
-
-impl From<&Phases> for Frozen {
-    fn from(phases: &Phases) -> Self {
-        let (before, during) = (phases.before.percentiles(), phases.during.percentiles());
-        let p99_ratio = during.p99_ms / before.p99_ms;
-        Self { before, during, after: phases.after.percentiles(), p99_ratio }
-    }
-}
-
-impl Report {
-    fn passed(&self) -> bool {
-        self.findings.passed(Coverage::Complete)
-            && self.unexplained_failures == 0
-            && self.wrong_answers == 0
-            && self.load.untracked.is_empty()
-            && self.frozen.as_ref().is_none_or(|frozen| frozen.p99_ratio <= FROZEN_FACTOR)
-    }
-}
 
 /// Opens a house, breaks it, heals it, audits it. Passes if nothing was lost, doubled or answered wrongly.
 pub async fn run(args: Args) -> Result<Outcome, Failure> {
@@ -357,33 +186,4 @@ async fn strike_all(
         }
     }
     Ok((struck, missed))
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser as _;
-
-    use super::*;
-
-    fn validate(arguments: &[&str]) -> Result<Config, Invalid> {
-        Args::parse_from(std::iter::once("chaos").chain(arguments.iter().copied())).validate()
-    }
-
-    #[test]
-    fn spans_may_have_their_unit() {
-        let arguments = ["--seconds", "90", "--kill-every", "2s", "--only", "none", "--stop-redis", "60s"];
-        let wishes = validate(&arguments).expect("valid").wishes;
-        assert_eq!((wishes.length.as_secs(), wishes.kill_every.as_secs()), (90, 2));
-        assert_eq!((wishes.targets.len(), wishes.stop_redis), (0, Some(Duration::from_mins(1))));
-        let two = validate(&["--only", "redis,postgres"]).expect("valid").wishes.targets;
-        assert_eq!(two, [Target::Redis, Target::Postgres]);
-    }
-
-    #[test]
-    fn every_bad_setting_is_reported_at_once() {
-        let wrong = ["--seconds", "10", "--kill-every", "often", "--rate", "-1", "--links", "0"];
-        let also = ["--stop-redis", "10s", "--only", "console", "--flushall-every", "0"];
-        let invalid = validate(&[&wrong[..], &also[..]].concat()).expect_err("six are wrong");
-        assert_eq!(invalid.complaints.len(), 6, "{invalid}");
-    }
 }
