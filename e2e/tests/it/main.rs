@@ -1,5 +1,6 @@
 //! Whole-house tests: real Redis, real Postgres, real processes.
 
+mod audit;
 mod chaos;
 mod flush_million;
 mod house;
