@@ -6,6 +6,8 @@
 
 mod call;
 mod lane;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::rc::Rc;

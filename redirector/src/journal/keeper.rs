@@ -77,6 +77,12 @@ impl Journal {
         Ok(())
     }
 
+    /// Reserves what is missing now, for tests that run no keeper.
+    #[cfg(test)]
+    pub(crate) fn keep_once(&self) {
+        self.prepare_spares();
+    }
+
     /// How much room there is for writing.
     pub fn room(&self) -> Room {
         let lanes = self.lanes.read();

@@ -22,8 +22,9 @@ const READ: u32 = 16_384;
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 /// The longest pause after failed calls.
 const RETRY_LAST: Duration = Duration::from_secs(2);
-/// After an emptied Redis was told where an old lane stands, how long to wait for the aggregator to set it to what
-/// Postgres has: two of its intervals. Without the pause, days of records would be sent and thrown away.
+/// After an emptied Redis was told where an old lane stands, and there is more than one call of it, how long to wait
+/// for the aggregator to set it to what Postgres has: two of its intervals. Without the pause, days of records would
+/// be sent and thrown away.
 const HOLD: Duration = Duration::from_secs(10);
 
 /// One lane on its way to Redis.
@@ -164,7 +165,8 @@ impl ShipLane {
         part.flying = false;
         part.failures = 0;
         part.not_before = None;
-        if matches!(answer, Answer::Counted(_)) && part.cursor == Cursor::Missing && part.was_known {
+        let begun_anew = matches!(answer, Answer::Counted(_)) && part.cursor == Cursor::Missing;
+        if begun_anew && part.was_known && part.pressed {
             part.not_before = Some(now + HOLD);
         }
         part.follow(answer);
