@@ -246,16 +246,18 @@ fn measure(
     let (after, redis_after) = (cpu_time(pid)?, cpu_time(redis)?);
     forget_counts(stage)?;
     ensure!(window.requests > 0, "nothing was answered");
-    let per_request =
-        |from: Duration, to: Duration| to.saturating_sub(from).as_secs_f64() * 1e6 / window.requests as f64;
+    let per_request = |time: Duration| time.as_secs_f64() * 1e6 / window.requests as f64;
+    let spent = process::spent(&before, &after);
+    let by_thread = spent.iter().map(|(name, time)| (name.clone(), per_request(*time)));
     Ok(Round {
         server: contender.name,
         number: number + 1,
         requests: window.requests,
         requests_per_second: window.requests as f64 / window.length.as_secs_f64(),
-        cpu_us: per_request(before, after),
-        cpu_us_before_drain: per_request(before, served),
-        redis_cpu_us: per_request(redis_before, redis_after),
+        cpu_us: per_request(spent.values().sum()),
+        cpu_us_before_drain: per_request(process::spent(&before, &served).values().sum()),
+        cpu_us_by_thread: by_thread.filter(|(_, micros)| *micros >= 0.01).collect(),
+        redis_cpu_us: per_request(process::spent(&redis_before, &redis_after).values().sum()),
         drain_seconds: drained_in.as_secs_f64(),
         p50_us: window.latency_us.value_at_quantile(0.5),
         p99_us: window.latency_us.value_at_quantile(0.99),

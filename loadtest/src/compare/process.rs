@@ -3,6 +3,7 @@
 //! Processor time is read in nanoseconds from the kernel's scheduler, summed over all threads of the process and of
 //! the processes it started. None of the servers ends a thread between two readings.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ use crate::affinity::on_core;
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// How often to look whether a server is there, or gone.
 pub(super) const POLL: Duration = Duration::from_millis(5);
+
+/// Processor time by the names of threads.
+pub(super) type ByThread = BTreeMap<String, Duration>;
 
 /// A running server, ended when dropped.
 #[derive(Debug)]
@@ -106,20 +110,27 @@ impl Drop for Process {
     }
 }
 
-/// Processor time of a process and all it started, so far.
-pub(super) fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
-    let mut nanoseconds = 0;
+/// Processor time of a process and all it started, so far, by the names of their threads.
+pub(super) fn cpu_time(pid: u32) -> anyhow::Result<ByThread> {
+    let mut by_thread = ByThread::new();
     for member in family(pid)? {
         for thread in threads(member)? {
+            let name = fs::read_to_string(thread.join("comm")).context("a thread ended")?;
             // Fields: time on a processor, time waiting for one, how often.
             let line =
                 fs::read_to_string(thread.join("schedstat")).context("this kernel keeps no schedstat")?;
             let on_cpu: u64 =
                 line.split(' ').next().and_then(|field| field.parse().ok()).context("odd schedstat")?;
-            nanoseconds += on_cpu;
+            *by_thread.entry(name.trim().to_owned()).or_default() += Duration::from_nanos(on_cpu);
         }
     }
-    Ok(Duration::from_nanos(nanoseconds))
+    Ok(by_thread)
+}
+
+/// What each thread spent between two readings.
+pub(super) fn spent(from: &ByThread, to: &ByThread) -> ByThread {
+    let since = |name: &String| from.get(name).copied().unwrap_or_default();
+    to.iter().map(|(name, time)| (name.clone(), time.saturating_sub(since(name)))).collect()
 }
 
 /// Memory a process and all it started hold, bytes. Pages they share are counted for each.
@@ -174,7 +185,7 @@ mod tests {
         command.args(["-c", "sh -c 'while :; do :; done' & wait"]);
         let core = (0..64).find(|core| on_core(*core, || ()).is_ok()).expect("we run on a core");
         let mut process = Process::start("spin", command, core, folder.path()).expect("a shell");
-        let busy = |pid| cpu_time(pid).is_ok_and(|time| time > Duration::from_millis(50));
+        let busy = |pid| cpu_time(pid).is_ok_and(|time| time["sh"] > Duration::from_millis(50));
         let pid = process.pid();
         process.wait_until(Duration::from_secs(20), || busy(pid)).expect("the child works");
         assert_eq!(family(pid).expect("running").len(), 2);

@@ -1,5 +1,7 @@
 //! What a comparison says: each round, the medians, the ratios, and whether they are within what is promised.
 
+use std::collections::BTreeMap;
+
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
@@ -25,6 +27,8 @@ pub(super) struct Round {
     pub(super) cpu_us: f64,
     /// The part of it until the last answer.
     pub(super) cpu_us_before_drain: f64,
+    /// The same by the names of threads, from a hundredth of a microsecond on.
+    pub(super) cpu_us_by_thread: BTreeMap<String, f64>,
     /// Processor time of Redis.
     pub(super) redis_cpu_us: f64,
     /// How long the last clicks took to Redis after the last answer.
@@ -185,6 +189,7 @@ mod tests {
             requests_per_second: 1.0,
             cpu_us,
             cpu_us_before_drain: cpu_us,
+            cpu_us_by_thread: BTreeMap::new(),
             redis_cpu_us: 0.0,
             drain_seconds: 0.0,
             p50_us: 1,
