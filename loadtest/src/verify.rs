@@ -163,7 +163,7 @@ async fn wait_for(postgres: &mut PgConnection, goal: &Marks, limit: Duration) ->
 /// The findings as people read them.
 pub fn table(findings: &Findings) -> String {
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(["", "found"]);
+    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED).set_header(["", "found"]);
     let optional = |count: Option<u64>| count.map_or("needs --journal".to_owned(), |count| count.to_string());
     for (what, found) in [
         ("requests", findings.requests.to_string()),

@@ -209,3 +209,105 @@ fn name(count: &Count) -> String {
     count.write(&mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use common::flush::Watermark;
+    use common::ids::{Lane, LinkId, Partition, Seq};
+    use common::time::Hour;
+
+    use super::*;
+    use crate::verify::books::Stored;
+
+    const HOUR: Hour = Hour(498_648);
+
+    fn click(seq: u64) -> Click {
+        let ts_ms = u64::from(HOUR.0) * 3_600_000;
+        Click { flags: 0, ts_ms, link: LinkId(1), visitor: 1, channel: 0, lane: Lane(0), seq: Seq(seq) }
+    }
+
+    fn accepted(seqs: &[u64]) -> Accepted {
+        Accepted { clicks: seqs.iter().map(|seq| click(*seq)).collect(), broken: 1, ..Accepted::default() }
+    }
+
+    /// Books and a recount that agree on `human` clicks of link 1, and on as many visitors of it.
+    fn agreeing(human: u64) -> (Recount, Books) {
+        let mut recount = Recount { records: human, found: vec![true; human as usize], ..Recount::default() };
+        recount.counts.insert(Count::Human(LinkId(1), HOUR), human);
+        recount.visits = (1..=human).map(|visitor| (LinkId(1), HOUR.day(), visitor)).collect();
+        recount.marks.insert((Lane(0), Partition(0)), Watermark { seq: Seq(human), claim: human });
+        let sketches = recount.sketches().map(|(link, day, sketch)| {
+            let stored = Stored { sketch: sketch.to_redis(), estimate: sketch.estimate().cast_signed() };
+            ((link, day), stored)
+        });
+        let (watermark, counts) = (recount.marks.clone(), recount.counts.clone());
+        let books = Books { watermark, counts, sketches: sketches.collect() };
+        (recount, books)
+    }
+
+    #[track_caller]
+    fn check(recount: &Recount, books: &Books, seqs: &[u64], expect: impl Fn(&Findings) -> bool) {
+        let findings = Findings::exact(&accepted(seqs), recount, books, Duration::ZERO);
+        assert!(expect(&findings) && !findings.passed(Coverage::Complete), "{findings:?}");
+    }
+
+    #[test]
+    fn books_that_agree_pass() {
+        let (recount, books) = agreeing(3);
+        let findings = Findings::exact(&accepted(&[1, 2, 3]), &recount, &books, Duration::ZERO);
+        assert!(findings.passed(Coverage::Complete), "{findings:?}");
+        assert_eq!(
+            (findings.accepted, findings.recorded, findings.counted, findings.surplus),
+            (3, Some(3), 3, Some(0))
+        );
+    }
+
+    #[test]
+    fn a_surplus_needs_an_unanswered_request_each() {
+        let (mut recount, books) = agreeing(3);
+        recount.found.truncate(2);
+        let findings = Findings::exact(&accepted(&[1, 2]), &recount, &books, Duration::ZERO);
+        assert!(findings.surplus == Some(1) && findings.passed(Coverage::Complete), "{findings:?}");
+        recount.found.truncate(1);
+        check(&recount, &books, &[1], |findings| findings.surplus == Some(2));
+        let findings = Findings::exact(&accepted(&[1]), &recount, &books, Duration::ZERO);
+        assert!(findings.passed(Coverage::Shared), "others may have clicked");
+    }
+
+    #[test]
+    fn loss_and_doubling_do_not_balance() {
+        let (mut recount, mut books) = agreeing(3);
+        recount.counts.insert(Count::Human(LinkId(2), HOUR), 5);
+        books.counts.insert(Count::Filtered(LinkId(2), HOUR), 4);
+        check(&recount, &books, &[1, 2, 3], |findings| findings.lost == 5 && findings.doubled == Some(4));
+    }
+
+    #[test]
+    fn every_other_difference_is_found() {
+        let (recount, mut books) = agreeing(3);
+        books.sketches.clear();
+        check(&recount, &books, &[1, 2, 3], |findings| findings.sketch_mismatches == 1);
+
+        let (recount, mut books) = agreeing(3);
+        let spare = Stored { sketch: Sketch::new().to_redis(), estimate: 0 };
+        books.sketches.insert((LinkId(9), HOUR.day()), spare);
+        check(&recount, &books, &[1, 2, 3], |findings| findings.sketch_mismatches == 1);
+
+        let (recount, mut books) = agreeing(3);
+        books.watermark.insert((Lane(1), Partition(0)), Watermark { seq: Seq(1), claim: 1 });
+        check(&recount, &books, &[1, 2, 3], |findings| findings.watermark_mismatches == 1);
+
+        let (mut recount, books) = agreeing(3);
+        recount.found[1] = false;
+        check(&recount, &books, &[1, 2, 3], |findings| {
+            findings.lost == 1 && findings.tokens_without_record == 1
+        });
+    }
+
+    #[test]
+    fn without_a_journal_loss_is_found_and_more_is_allowed() {
+        let (_, books) = agreeing(3);
+        let lost = |seqs: &[u64]| Findings::at_least(&accepted(seqs), &books, 0, Duration::ZERO).lost;
+        assert_eq!((lost(&[1, 2]), lost(&[1, 2, 3]), lost(&[1, 2, 3, 4])), (0, 0, 1));
+    }
+}
