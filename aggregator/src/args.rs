@@ -31,7 +31,7 @@ pub struct Args {
     pub redis_url: SecretSource,
 
     /// How many partitions the counters are spread over: a power of two up to 128, fixed at install
-    #[arg(long, env = "AGGREGATOR_PARTITIONS", value_name = "N", default_value = "16", global = true)]
+    #[arg(long, env = "LINKLEDGER_PARTITIONS", value_name = "N", default_value = "16", global = true)]
     pub partitions: String,
 
     /// Time between two flushes, in seconds or with a unit: `5`, `200ms`
