@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use runtime::clock;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -49,16 +49,33 @@ const STEP: Duration = Duration::from_millis(5);
 pub async fn run(args: Args) -> Result<Outcome, Failure> {
     let config = args.validate()?;
     eprintln!("chaos: seed {}; run it again with --seed {0}", config.seed);
+    let report = tokio::select! {
+        report = in_a_house(&config) => report?,
+        told = told_to_stop() => return Err(told.err().unwrap_or_else(|| anyhow!("told to stop")).into()),
+    };
+    Ok(Outcome::new(report.passed(), &report)?)
+}
+
+/// SIGINT or SIGTERM: the house is stopped before this process ends.
+async fn told_to_stop() -> anyhow::Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+async fn in_a_house(config: &Config) -> anyhow::Result<Report> {
     let mut house = House::open().await?;
     eprintln!("chaos: a house of its own runs in {}", house.data().display());
-    let outcome = within(&config, &mut house).await;
+    let outcome = within(config, &mut house).await;
     let passed = outcome.as_ref().is_ok_and(Report::passed);
     let kept = (!passed || config.folder == Folder::Kept).then(|| house.keep());
     if let Some(folder) = &kept {
         eprintln!("chaos: journal, logs and databases are kept in {}", folder.display());
     }
-    let report = Report { folder: kept, ..outcome? };
-    Ok(Outcome::new(passed, &report)?)
+    Ok(Report { folder: kept, ..outcome? })
 }
 
 async fn within(config: &Config, house: &mut House) -> anyhow::Result<Report> {
@@ -129,11 +146,12 @@ async fn ride(config: &Config, house: &House, plan: Plan, log: &Path) -> anyhow:
     let (edge, begun) = (house.edge()?, clock::monotonic());
     let requests = (config.rate * config.wishes.length.as_secs_f64()).ceil() as u64;
     let pace = Pace { rate: config.rate, requests, connections: CONNECTIONS };
-    let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let stop = StopWhenDropped(Arc::default());
+    let done = Arc::new(AtomicU64::new(0));
     let phases = schedule::long_freeze(&config.wishes).map(|(from, to)| Phases::around(from..to));
     let mut log = LogWriter::create(log)?;
     let driver = std::thread::Builder::new().name("driver".into()).spawn({
-        let (stop, done) = (stop.clone(), done.clone());
+        let (stop, done) = (stop.0.clone(), done.clone());
         move || {
             let mut watch = Watch { phases, ..Watch::default() };
             engine::run(edge, &plan, pace, begun, &stop, &mut |exchange| {
@@ -145,30 +163,10 @@ async fn ride(config: &Config, house: &House, plan: Plan, log: &Path) -> anyhow:
             anyhow::Ok(watch)
         }
     })?;
-    let struck = strike_all(config, house, begun, &done, pace.requests, || driver.is_finished()).await;
-    if struck.is_err() {
-        stop.store(true, Ordering::Relaxed);
-    }
-    let watch =
-        driver.join().map_err(|_| anyhow::anyhow!("the driver panicked"))?.context("the driver failed")?;
-    let (struck, missed) = struck?;
-    Ok(Ride { watch, struck, missed })
-}
-
-/// Does everything at its time, and waits until the driver is through.
-async fn strike_all(
-    config: &Config,
-    house: &House,
-    begun: Instant,
-    done: &AtomicU64,
-    requests: u64,
-    finished: impl Fn() -> bool,
-) -> anyhow::Result<(Vec<(Duration, Act)>, u64)> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut progress = Progress::start("chaos", requests);
     let (mut struck, mut missed, mut note) = (Vec::new(), 0, String::new());
     let mut acts = schedule::acts(config.seed, &config.wishes).into_iter().peekable();
-    while !finished() {
+    while !driver.is_finished() {
         while let Some((_, act)) = acts.next_if(|(at, _)| begun.elapsed() >= *at) {
             // The moment before: what follows from it comes after.
             let at = begun.elapsed();
@@ -179,11 +177,17 @@ async fn strike_all(
             note = format!("{} acts, last {}", struck.len(), act.name());
         }
         progress.at(done.load(Ordering::Relaxed), &note);
-        tokio::select! {
-            () = tokio::time::sleep(STEP) => {}
-            _ = interrupt.recv() => anyhow::bail!("interrupted"),
-            _ = terminate.recv() => anyhow::bail!("terminated"),
-        }
+        tokio::time::sleep(STEP).await;
     }
-    Ok((struck, missed))
+    let watch = driver.join().map_err(|_| anyhow!("the driver panicked"))?.context("the driver failed")?;
+    Ok(Ride { watch, struck, missed })
+}
+
+/// Ends the driver's run when nobody waits for it any more.
+struct StopWhenDropped(Arc<AtomicBool>);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
