@@ -78,7 +78,7 @@ enum Event {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        6 => (1_u8..90).prop_map(Event::Clicks),
+        6 => (1_u8..250).prop_map(Event::Clicks),
         8 => Just(Event::Send),
         16 => (any::<prop::sample::Index>(), prop::bool::weighted(0.8))
             .prop_map(|(which, answered)| Event::Arrive { which, answered }),
@@ -182,6 +182,8 @@ impl World {
                     links.extend(std::iter::repeat_n(count.link().0, n as usize));
                 }
             }
+            let upto = self.of(partition).filter(|record| record.seq <= call.to).count() as u64;
+            assert_eq!(call.claim, upto, "the claim is the lane's total up to the call's end");
             self.flights.push(Flight { call, links, awaited: true });
         }
     }
@@ -264,7 +266,7 @@ fn record(n: u64) -> Record {
     Record {
         seq: Seq::ZERO,
         at_us: NOW_S * 1_000_000 + n,
-        link: LinkId(n % 53 + 1),
+        link: LinkId(n % 2_003 + 1), // more than a call has sketches for
         visitor: n + 1,
         source: 0,
         flags: RecordFlags::default(),
