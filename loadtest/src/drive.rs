@@ -16,6 +16,7 @@ pub mod summary;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use runtime::{Invalid, Problems, SecretSource, clock};
 
@@ -28,11 +29,12 @@ use self::summary::{Figures, Summary};
 use crate::loopback;
 use crate::outcome::{Failure, Outcome};
 use crate::progress::Progress;
+use crate::span;
 
 /// More than any machine sends to itself; a typing error should not fill the disk with logs.
 const MAX_RATE: f64 = 1_000_000.0;
-/// A day.
-const MAX_SECONDS: f64 = 86_400.0;
+/// A longer run is a service, not a test.
+const LONGEST: Duration = Duration::from_hours(24);
 /// Progress is shown once in so many requests.
 const SHOW_EVERY: u64 = 500;
 
@@ -123,7 +125,7 @@ impl Args {
         let mut problems = Problems::of::<Self>();
         let target = problems.check("--target", loopback::http_target(&self.target));
         let rate = number(&mut problems, "--rate", &self.rate, MAX_RATE);
-        let seconds = number(&mut problems, "--seconds", &self.seconds, MAX_SECONDS);
+        let length = span::parse(&mut problems, "--seconds", &self.seconds, LONGEST);
         if !(0.0..=4.0).contains(&self.zipf) {
             problems.add("--zipf", format!("cannot use {}: give 0 to 4", self.zipf));
         }
@@ -145,7 +147,7 @@ impl Args {
             }
         };
         problems.finish(|| {
-            let (rate, seconds) = (rate?, seconds?);
+            let (rate, seconds) = (rate?, length?.as_secs_f64());
             Some(Config {
                 target: target?,
                 pace: Pace { rate, requests: (rate * seconds).ceil() as u64, connections: self.connections },

@@ -12,4 +12,5 @@ pub mod loopback;
 pub mod outcome;
 pub mod progress;
 pub mod serve_bare;
+pub mod span;
 pub mod verify;

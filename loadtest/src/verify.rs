@@ -23,13 +23,13 @@ use self::accepted::Accepted;
 use self::books::Books;
 use self::findings::{Coverage, Findings};
 use self::recount::{Marks, Recount};
-use crate::drive::number;
 use crate::outcome::{Failure, Outcome};
+use crate::span;
 
 /// How often Postgres is asked how far it is.
 const POLL: Duration = Duration::from_millis(200);
-/// An hour: nobody waits longer for an audit.
-const MAX_DRAIN_SECONDS: f64 = 3_600.0;
+/// Nobody waits longer for an audit.
+const LONGEST_DRAIN: Duration = Duration::from_hours(1);
 
 /// Check that every accepted click of a driver's logs is counted exactly once.
 #[derive(Debug, clap::Parser)]
@@ -46,8 +46,8 @@ pub struct Args {
     #[arg(long, env = "REDIRECTOR_JOURNAL_DIR", value_name = "FOLDER")]
     journal: Option<PathBuf>,
 
-    /// How many seconds to wait until Postgres has everything
-    #[arg(long, env = "LOADTEST_DRAIN_TIMEOUT", value_name = "SECONDS", default_value = "60s")]
+    /// How long to wait until Postgres has everything
+    #[arg(long, env = "LOADTEST_DRAIN_TIMEOUT", value_name = "TIME", default_value = "60s")]
     drain_timeout: String,
 
     /// The logs hold every click there ever was: find clicks that nobody made, too
@@ -83,14 +83,13 @@ impl Args {
         if let Some(folder) = self.journal.as_ref().filter(|folder| !folder.is_dir()) {
             problems.add("--journal", format!("{} is not a folder", folder.display()));
         }
-        let seconds = self.drain_timeout.trim_end_matches('s');
-        let drain_limit = number(&mut problems, "--drain-timeout", seconds, MAX_DRAIN_SECONDS);
+        let drain_limit = span::parse(&mut problems, "--drain-timeout", &self.drain_timeout, LONGEST_DRAIN);
         problems.finish(|| {
             Some(Audit {
                 logs: self.log,
                 database_url: database_url?,
                 journal: self.journal,
-                drain_limit: Duration::from_secs_f64(drain_limit?),
+                drain_limit: drain_limit?,
                 coverage: if self.complete { Coverage::Complete } else { Coverage::Shared },
             })
         })

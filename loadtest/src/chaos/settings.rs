@@ -7,11 +7,12 @@ use runtime::{Invalid, Problems, clock};
 use super::schedule::{Target, Wishes};
 use crate::drive::codes::Codes;
 use crate::drive::number;
+use crate::span;
 
 /// More than two cores redirect while they count.
 const MAX_RATE: f64 = 100_000.0;
-/// An hour.
-const MAX_SECONDS: f64 = 3_600.0;
+/// A person waits for the end.
+const LONGEST: Duration = Duration::from_hours(1);
 /// The edge knows them all before chaos begins, and a person waits for that.
 const MAX_LINKS: u64 = 100_000;
 /// What codes begin with.
@@ -29,7 +30,7 @@ pub struct Args {
     rate: String,
 
     /// Time between two kills, on average
-    #[arg(long, env = "LOADTEST_KILL_EVERY", value_name = "SECONDS", default_value = "2s")]
+    #[arg(long, env = "LOADTEST_KILL_EVERY", value_name = "TIME", default_value = "2s")]
     kill_every: String,
 
     /// What everything follows from; printed, and random when not set
@@ -41,11 +42,11 @@ pub struct Args {
     links: u64,
 
     /// Empty Redis this often
-    #[arg(long, env = "LOADTEST_FLUSHALL_EVERY", value_name = "SECONDS")]
+    #[arg(long, env = "LOADTEST_FLUSHALL_EVERY", value_name = "TIME")]
     flushall_every: Option<String>,
 
     /// Freeze Redis for so long, in the middle of the run
-    #[arg(long, env = "LOADTEST_STOP_REDIS", value_name = "SECONDS")]
+    #[arg(long, env = "LOADTEST_STOP_REDIS", value_name = "TIME")]
     stop_redis: Option<String>,
 
     /// What may be killed: redirector, redis, aggregator, postgres, or none
@@ -78,14 +79,12 @@ impl Args {
     /// Judges all settings and reports every bad one.
     pub(super) fn validate(self) -> Result<Config, Invalid> {
         let mut problems = Problems::of::<Self>();
-        let span = |problems: &mut Problems, flag, text: &str| {
-            let seconds = number(problems, flag, text.trim_end_matches('s'), MAX_SECONDS);
-            seconds.map(Duration::from_secs_f64)
-        };
-        let length = span(&mut problems, "--seconds", &self.seconds);
-        let kill_every = span(&mut problems, "--kill-every", &self.kill_every);
-        let flushall_every = self.flushall_every.map(|text| span(&mut problems, "--flushall-every", &text));
-        let stop_redis = self.stop_redis.map(|text| span(&mut problems, "--stop-redis", &text));
+        let length = span::parse(&mut problems, "--seconds", &self.seconds, LONGEST);
+        let kill_every = span::parse(&mut problems, "--kill-every", &self.kill_every, LONGEST);
+        let flushall_every =
+            self.flushall_every.map(|text| span::parse(&mut problems, "--flushall-every", &text, LONGEST));
+        let stop_redis =
+            self.stop_redis.map(|text| span::parse(&mut problems, "--stop-redis", &text, LONGEST));
         if let (Some(length), Some(Some(stop))) = (length, stop_redis)
             && stop + Duration::from_secs(2) > length
         {
