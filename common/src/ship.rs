@@ -133,7 +133,9 @@ impl<'a> Sums<'a> {
     }
 
     /// The link and day of each sketch, sorted, with its human visitors, none twice.
-    pub fn visitors(self) -> impl Iterator<Item = (LinkId, Day, impl ExactSizeIterator<Item = u64> + 'a)> + 'a {
+    pub fn visitors(
+        self,
+    ) -> impl Iterator<Item = (LinkId, Day, impl ExactSizeIterator<Item = u64> + 'a)> + 'a {
         self.visits.chunk_by(|a, b| a >> 64 == b >> 64).map(|same| {
             let sketch = (same[0] >> 64) as u64;
             let (link, day) = (LinkId(sketch >> DAY_BITS), Day((sketch & DAY_MASK) as u32));

@@ -114,7 +114,11 @@ mod tests {
     fn stamps_are_those_of_the_calendar() {
         for day in 0..80_000 {
             let date = Day(day).date();
-            assert_eq!(Day(day).stamp(), date.format("%Y%m%d").to_string().parse::<u32>().expect("a number"), "{date}");
+            assert_eq!(
+                Day(day).stamp(),
+                date.format("%Y%m%d").to_string().parse::<u32>().expect("a number"),
+                "{date}"
+            );
         }
     }
 
