@@ -115,7 +115,7 @@ mod tests {
         check(
             &[span(A, 300, 400), span(B, 20, 20)],
             &[(A, 300), (B, 20)],
-            Verdict::Apply(marks(&[(A, 400)])),
+            &Verdict::Apply(marks(&[(A, 400)])),
         );
         // B rests at 5 while Postgres is ahead of it: an old view of an idle lane says nothing.
         check(&[span(A, 300, 400), span(B, 5, 5)], &[(A, 300), (B, 20)], &Verdict::Apply(marks(&[(A, 400)])));
