@@ -93,7 +93,7 @@ async fn within(config: &Config, house: &mut House) -> anyhow::Result<Report> {
     let plan =
         Plan::new(config.seed, config.codes.clone(), choice, Mix::Realistic, visitors, "go.example.com");
     let log = house.data().join("responses.log");
-    let Ride { watch, struck, missed } = ride(config, house, plan, &log).await?;
+    let Ride { watch, struck, missed, backlog } = ride(config, house, plan, &log).await?;
 
     eprintln!("chaos: healing");
     let begun = clock::monotonic();
@@ -128,7 +128,7 @@ async fn within(config: &Config, house: &mut House) -> anyhow::Result<Report> {
         load: Figures::from(&watch.summary),
         findings,
         heal_seconds,
-        frozen: watch.phases.as_ref().map(Frozen::from),
+        frozen: watch.phases.as_ref().map(|phases| Frozen::new(phases, backlog)),
         folder: None,
     })
 }
@@ -139,6 +139,8 @@ struct Ride {
     /// What was done, and when.
     struck: Vec<(Duration, Act)>,
     missed: u64,
+    /// How long the books took to catch up after the long freeze; zero without one.
+    backlog: Duration,
 }
 
 /// Drives in a thread of its own while it strikes.
@@ -148,7 +150,8 @@ async fn ride(config: &Config, house: &House, plan: Plan, log: &Path) -> anyhow:
     let pace = Pace { rate: config.rate, requests, connections: CONNECTIONS };
     let stop = StopWhenDropped(Arc::default());
     let done = Arc::new(AtomicU64::new(0));
-    let phases = schedule::long_freeze(&config.wishes).map(|(from, to)| Phases::around(from..to));
+    let frozen = schedule::long_freeze(&config.wishes);
+    let phases = frozen.map(|(from, to)| Phases::around(from..to));
     let mut log = LogWriter::create(log)?;
     let driver = std::thread::Builder::new().name("driver".into()).spawn({
         let (stop, done) = (stop.0.clone(), done.clone());
@@ -163,16 +166,20 @@ async fn ride(config: &Config, house: &House, plan: Plan, log: &Path) -> anyhow:
             anyhow::Ok(watch)
         }
     })?;
-    let mut progress = Progress::start("chaos", requests);
+    let (mut progress, mut backlog) = (Progress::start("chaos", requests), None);
     let (mut struck, mut missed, mut note) = (Vec::new(), 0, String::new());
     let mut acts = schedule::acts(config.seed, &config.wishes).into_iter().peekable();
     while !driver.is_finished() {
-        while let Some((_, act)) = acts.next_if(|(at, _)| begun.elapsed() >= *at) {
+        while let Some((planned, act)) = acts.next_if(|(at, _)| begun.elapsed() >= *at) {
             // The moment before: what follows from it comes after.
             let at = begun.elapsed();
             match strike(house, act).await {
                 Done::Yes => struck.push((at, act)),
                 Done::NothingThere => missed += 1,
+            }
+            if frozen.is_some_and(|(_, thaw)| act == Act::Thaw(Target::Redis) && planned == thaw) {
+                let draining = verify::drain(house.database_url.clone(), house.journal(), DRAIN_LIMIT);
+                backlog = Some(tokio::spawn(draining));
             }
             note = format!("{} acts, last {}", struck.len(), act.name());
         }
@@ -180,7 +187,11 @@ async fn ride(config: &Config, house: &House, plan: Plan, log: &Path) -> anyhow:
         tokio::time::sleep(STEP).await;
     }
     let watch = driver.join().map_err(|_| anyhow!("the driver panicked"))?.context("the driver failed")?;
-    Ok(Ride { watch, struck, missed })
+    let backlog = match backlog {
+        Some(draining) => draining.await.context("nobody watched the backlog")??,
+        None => Duration::ZERO,
+    };
+    Ok(Ride { watch, struck, missed, backlog })
 }
 
 /// Ends the driver's run when nobody waits for it any more.

@@ -134,6 +134,16 @@ impl Audit {
     }
 }
 
+/// How long it takes from now until Postgres has everything that is in the journal now; at most `limit`.
+pub async fn drain(database_url: Secret, journal: PathBuf, limit: Duration) -> anyhow::Result<Duration> {
+    let begun = clock::monotonic();
+    let mut postgres = PgConnection::connect(database_url.expose()).await.context("cannot reach Postgres")?;
+    let partitions = books::partitions(&mut postgres).await?;
+    let goal = recount::ends(&journal, partitions)?;
+    wait_for(&mut postgres, &goal, limit).await?;
+    Ok(begun.elapsed())
+}
+
 /// Where Postgres must be to have every accepted click.
 fn ends_of(accepted: &Accepted, partitions: Partitions) -> Marks {
     let mut marks: Marks = BTreeMap::new();

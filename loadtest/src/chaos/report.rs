@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -46,13 +47,17 @@ pub(super) struct Frozen {
     after: Percentiles,
     /// The 99th percentile within, as a multiple of the one before.
     p99_ratio: f64,
+    /// From the moment Redis went on until Postgres had everything recorded until then.
+    backlog_drained_seconds: f64,
 }
 
-impl From<&Phases> for Frozen {
-    fn from(phases: &Phases) -> Self {
+impl Frozen {
+    /// From what was noted around the outage.
+    pub(super) fn new(phases: &Phases, backlog: Duration) -> Self {
         let (before, during) = (phases.before.percentiles(), phases.during.percentiles());
         let p99_ratio = during.p99_ms / before.p99_ms;
-        Self { before, during, after: phases.after.percentiles(), p99_ratio }
+        let after = phases.after.percentiles();
+        Self { before, during, after, p99_ratio, backlog_drained_seconds: backlog.as_secs_f64() }
     }
 }
 
