@@ -14,8 +14,8 @@ use common::wire::Record;
 
 use crate::journal::LaneLog;
 
-/// Records of a partition that wait in memory: one batch in flight and one behind it.
-const PENDING: usize = 2 * BATCH_RECORDS;
+/// Records of a partition that wait in memory: enough that partitions rarely run out of step while they wait.
+const PENDING: usize = 4 * BATCH_RECORDS;
 /// Records read from the journal in one go: a few milliseconds of work.
 const READ: u32 = 16_384;
 /// The first pause after a failed call, doubled with each further one.
@@ -78,27 +78,35 @@ impl ShipLane {
     }
 
     /// Reads what follows from the journal, as far as there is room for it.
+    ///
+    /// Partitions go through the journal in step, so that each record is read once for all of them: the fullest one
+    /// that gets answers sets the pace. One that gets none falls behind instead of holding up the others.
     pub(super) fn fill(&mut self) -> io::Result<()> {
         self.locate()?;
         let wants = |part: &Part, room: usize| part.cursor != Cursor::Unknown && part.pending.len() < room;
         let Some(head) = self.parts.iter().filter(|p| wants(p, PENDING)).map(|p| p.next).max() else {
             return Ok(());
         };
-        if head < self.log.committed() {
-            self.read(head, |part| wants(part, PENDING) && part.next == head)?;
+        let pace =
+            self.parts.iter().filter(|p| p.cursor != Cursor::Unknown && p.next == head && p.failures == 0);
+        let room = PENDING - pace.map(|p| p.pending.len()).max().unwrap_or(0).min(PENDING);
+        if head < self.log.committed() && room >= BATCH_RECORDS {
+            // Half of what would fit if links were spread evenly, as they nearly are.
+            let limit = READ.min((room * self.parts.len() / 2) as u32);
+            self.read(head, limit, |part| wants(part, PENDING) && part.next == head)?;
         }
         // Those that fell behind are served from where the last of them stands, together.
         let behind = |part: &Part| wants(part, BATCH_RECORDS) && part.next < head;
         if let Some(from) = self.parts.iter().filter(|p| behind(p)).map(|p| p.next).min() {
-            self.read(from, behind)?;
+            self.read(from, READ, behind)?;
         }
         Ok(())
     }
 
-    fn read(&mut self, from: Seq, eligible: impl Fn(&Part) -> bool) -> io::Result<()> {
+    fn read(&mut self, from: Seq, limit: u32, eligible: impl Fn(&Part) -> bool) -> io::Result<()> {
         let mut open: Vec<bool> = self.parts.iter().map(eligible).collect();
         let (log, parts) = (&self.log, &mut self.parts);
-        let scanned = log.scan(from, READ, |record| {
+        let scanned = log.scan(from, limit, |record| {
             let p = usize::from(record.link.partition(log.partitions).0);
             let part = &mut parts[p];
             if !open[p] || record.seq <= part.next {
