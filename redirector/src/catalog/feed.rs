@@ -88,8 +88,10 @@ pub(super) async fn follow(catalog: Arc<Catalog>, store: Store, stop: Cancellati
     let mut place = Place::default();
     while !stop.is_cancelled() {
         if let Err(error) = follow_once(&catalog, &store, &mut place, &stop).await {
+            if !catalog.is_stale() {
+                warn!("the catalog cannot read from Redis; links in memory are served: {error}");
+            }
             catalog.lost();
-            warn!("the catalog cannot read from Redis; links in memory are served: {error}");
         }
         tokio::select! {
             () = stop.cancelled() => {}
