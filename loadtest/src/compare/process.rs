@@ -16,8 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::affinity::on_core;
 
-/// How long a server may take to stop when asked, before it is killed.
-const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// How long a server may take to stop when asked, before it is killed: it may save millions of links.
+const STOP_LIMIT: Duration = Duration::from_mins(2);
 /// How often to look whether a server is there, or gone.
 pub(super) const POLL: Duration = Duration::from_millis(5);
 
