@@ -17,6 +17,8 @@ use redis::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long sent bytes may stay unacknowledged before the connection is given up: a network that swallows packets.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+/// Commands that are ready together leave together, up to so many bytes: the calls of all partitions of a turn.
+const WRITE_AT_ONCE: usize = 1 << 20;
 /// A moved slot is followed twice; more means the cluster has no owner for it now.
 const CLUSTER_REDIRECTS: u32 = 2;
 
@@ -115,7 +117,8 @@ fn first_owner(range: &[Value]) -> Option<(u16, u16, (String, u16))> {
 async fn connect_to(info: ConnectionInfo, patience: Duration) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(Some(patience));
+        .set_response_timeout(Some(patience))
+        .set_write_backpressure_boundary(WRITE_AT_ONCE);
     Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
 }
 

@@ -331,7 +331,10 @@ fn an_emptied_redis_is_told_one_batch_and_then_asked() {
     }
     let before = world.now;
     world.send();
-    assert!(world.flights.is_empty(), "days of records are not sent while the aggregator may set Redis right");
+    assert!(
+        world.flights.is_empty(),
+        "days of records are not sent while the aggregator may set Redis right"
+    );
     world.reset_all_to_end();
     world.ask();
     world.now = before;
