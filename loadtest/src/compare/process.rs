@@ -186,7 +186,8 @@ mod tests {
         command.args(["-c", "sh -c 'n=0; while [ $n -lt 9000000 ]; do n=$((n+1)); done' & wait"]);
         let core = (0..64).find(|core| on_core(*core, || ()).is_ok()).expect("we run on a core");
         let mut process = Process::start("spin", command, core, folder.path()).expect("a shell");
-        let busy = |pid| cpu_time(pid).is_ok_and(|time| time["sh"] > Duration::from_millis(50));
+        let worked = |time: &ByThread| time.get("sh").is_some_and(|time| *time > Duration::from_millis(50));
+        let busy = |pid| cpu_time(pid).is_ok_and(|time| worked(&time));
         let pid = process.pid();
         process.wait_until(Duration::from_secs(20), || busy(pid)).expect("the child works");
         assert_eq!(family(pid).expect("running").len(), 2);
