@@ -96,6 +96,46 @@ mod tests {
         assert_eq!(client.to_string(), expect, "{peer} {forwarded:?}");
     }
 
+    /// A database of one node: addresses below 128.0.0.0 in one layout, those above in the other.
+    fn database() -> Vec<u8> {
+        let text = |s: &str| [&[0x40 | s.len() as u8][..], s.as_bytes()].concat();
+        let map = |pairs: &[(&str, Vec<u8>)]| {
+            let inner = pairs.iter().flat_map(|(key, value)| [text(key), value.clone()].concat());
+            [&[0xe0 | pairs.len() as u8][..], &inner.collect::<Vec<_>>()].concat()
+        };
+        let nested = map(&[("country", map(&[("iso_code", text("SE"))]))]);
+        let flat = map(&[("country_code", text("de"))]);
+        let pointer = |at: usize| [0, 0, (1 + 16 + at) as u8];
+        let number = |n: u8| vec![0xa1, n];
+        let metadata = map(&[
+            ("node_count", vec![0xc1, 1]),
+            ("record_size", number(24)),
+            ("ip_version", number(4)),
+            ("database_type", text("test")),
+            ("languages", vec![0x00, 0x04]),
+            ("binary_format_major_version", number(2)),
+            ("binary_format_minor_version", vec![0xa0]),
+            ("build_epoch", vec![0x01, 0x02, 1]),
+            ("description", vec![0xe0]),
+        ]);
+        let tree = [pointer(0), pointer(nested.len())].concat();
+        [&tree[..], &[0; 16], &nested, &flat, b"\xab\xcd\xefMaxMind.com", &metadata].concat()
+    }
+
+    #[test]
+    fn countries_are_found_in_both_layouts() {
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let path = folder.path().join("countries.mmdb");
+        std::fs::write(&path, database()).expect("writable");
+        let countries = Countries::open(&path).expect("a database");
+        let of = |address: &str| countries.of(address.parse().expect("an address")).to_string();
+        assert_eq!((of("10.0.0.1"), of("203.0.113.7")), ("SE".to_owned(), "DE".to_owned()));
+        assert_eq!(of("2001:db8::1"), "unknown", "not in a database of IPv4");
+        std::fs::write(&path, b"not a database").expect("writable");
+        let error = Countries::open(&path).expect_err("refused at the start");
+        assert!(error.contains("countries.mmdb"), "{error}");
+    }
+
     #[test]
     fn the_right_most_address_that_is_not_ours_is_the_client() {
         check("203.0.113.5", &["198.51.100.1"], "203.0.113.5");
