@@ -35,7 +35,9 @@ pub(super) fn push(mut n: u64, out: &mut Vec<u8>) {
 mod tests {
     #[test]
     fn numbers_are_written_as_the_formatter_writes_them() {
-        for n in [0, 1, 9, 10, 99, 100, 101, 999, 1_000, 12_345, 1_000_000, 4_294_967_296, u64::MAX - 1, u64::MAX] {
+        for n in
+            [0, 1, 9, 10, 99, 100, 101, 999, 1_000, 12_345, 1_000_000, 4_294_967_296, u64::MAX - 1, u64::MAX]
+        {
             let mut out = b"n=".to_vec();
             super::push(n, &mut out);
             assert_eq!(out, format!("n={n}").into_bytes());
