@@ -44,6 +44,8 @@ pub use self::reply::{Body, Reply};
 
 /// One request in so many is timed: reading the clock twice costs a tenth of answering.
 const TIMED_EVERY: u32 = 16;
+/// How often a code is asked for again because it was evicted before it could be looked at.
+const MAX_ASKS: u32 = 3;
 /// How long a click waits to be on disk in [`Ack::Fsync`] mode before the shopper goes on untracked.
 const SYNC_WAIT: Duration = Duration::from_secs(1);
 
@@ -139,14 +141,14 @@ impl Worker {
 
     /// Finishes what [`Self::answer`] could not: asks for the code, waits for the disk.
     pub async fn finish<B>(&self, request: Request<B>, peer: IpAddr, mut step: Step) -> Reply {
-        let mut asked = false;
+        let mut asked = 0;
         loop {
             step = match step {
                 Step::Done(reply) => return reply,
-                Step::Miss(_) if asked => return self.page(Outcome::Unavailable),
+                Step::Miss(_) if asked == MAX_ASKS => return self.page(Outcome::Unavailable),
                 Step::Miss(code) => match self.shared.catalog.misses.ask(code, clock::now_us()).await {
                     Found::InMemory => {
-                        asked = true;
+                        asked += 1;
                         self.step(&request, peer, Recording::Allowed)
                     }
                     Found::Nothing => return self.page(Outcome::Unknown),
