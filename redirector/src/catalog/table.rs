@@ -19,7 +19,7 @@ use parking_lot::RwLock;
 
 /// Enough that a core which reads and one that writes are rarely in the same shard; a power of two.
 const SHARDS: usize = 256;
-/// How many entries may have to go for one that is wanted: removing one does not always leave a place that is as good.
+/// How many entries may have to go for the boxed text of one that is wanted: most have none.
 const MAX_VICTIMS: u32 = 8;
 /// What a shard's table takes with its first entry: four places.
 const FIRST_BYTES: usize = 4 * size_of::<Known>();
@@ -144,17 +144,12 @@ impl Table {
             *old = known;
             return Told::Stored;
         }
-        let more = |shard: &Shard| shard.growth() + known.boxed_bytes();
-        let mut victims = 0;
-        while more(&shard) > 0 && self.bytes() + more(&shard) > self.limit {
-            if when_full == WhenFull::Skip {
-                return Told::NoRoom;
+        let more = shard.growth() + known.boxed_bytes();
+        if more > 0 && self.bytes() + more > self.limit {
+            match when_full {
+                WhenFull::Skip => return Told::NoRoom,
+                WhenFull::Evict => self.make_room(&mut shard, known.boxed_bytes()),
             }
-            // What somebody waits for is stored in any case: at worst a little over the limit.
-            if victims == MAX_VICTIMS || !self.evict(&mut shard) {
-                break;
-            }
-            victims += 1;
         }
         self.enter(&known);
         self.resizing(&mut shard, |shard| {
@@ -231,6 +226,17 @@ impl Table {
         self.bytes.fetch_add(shard.known.allocation_size(), Ordering::Relaxed);
     }
 
+    /// Evicts until the shard's table takes another entry without growing, and about as much boxed text is gone as
+    /// will come. What somebody waits for is stored in any case, at worst a little over the limit.
+    fn make_room(&self, shard: &mut Shard, boxed: usize) {
+        while shard.growth() > 0 && self.evict(shard) {}
+        for _ in 0..MAX_VICTIMS {
+            if boxed == 0 || self.bytes() + boxed <= self.limit || !self.evict(shard) {
+                return;
+            }
+        }
+    }
+
     /// Removes an arbitrary entry of the shard: the one a clock hand comes to next.
     fn evict(&self, shard: &mut Shard) -> bool {
         for _ in 0..shard.known.num_buckets() {
@@ -252,10 +258,14 @@ fn shard_of(hash: u64) -> usize {
 }
 
 impl Shard {
-    /// The bytes by which its table grows with one more entry: it doubles when it is full.
+    /// The bytes by which its table grows with one more entry.
+    ///
+    /// It doubles when it has no place left, unless it is half empty: then what is left of removed entries is
+    /// cleared instead.
     fn growth(&self) -> usize {
-        let full = self.known.len() == self.known.capacity();
-        if full { self.known.allocation_size().max(FIRST_BYTES) } else { 0 }
+        let usable = self.known.num_buckets() / 8 * 7;
+        let stays = self.known.len() < self.known.capacity() || self.known.len() < usable / 2;
+        if stays { 0 } else { self.known.allocation_size().max(FIRST_BYTES) }
     }
 }
 
@@ -378,9 +388,9 @@ pub(super) mod tests {
         (0..10_000).for_each(|i| _ = tell(i, WhenFull::Skip));
         let before = table.links();
         assert!(table.bytes() <= LIMIT && before > 2_000, "{before} links in {} bytes", table.bytes());
-        (10_000..20_000).for_each(|i| _ = tell(i, WhenFull::Evict));
+        (10_000..80_000).for_each(|i| _ = tell(i, WhenFull::Evict));
         assert!(
-            table.bytes() <= LIMIT + SHARDS * 1024 && table.evicted() > 5_000,
+            table.bytes() <= LIMIT + SHARDS * 1024 && table.evicted() > 50_000,
             "{} evicted",
             table.evicted()
         );
