@@ -5,6 +5,7 @@
 
 mod feed;
 mod miss;
+mod slots;
 mod snapshot;
 mod table;
 

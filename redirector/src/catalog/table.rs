@@ -14,15 +14,14 @@ use common::ids::{Code, LinkId, VendorId};
 use common::link::{Entry, Published};
 use common::time::Millis;
 use foldhash::quality::RandomState;
-use hashbrown::HashTable;
 use parking_lot::RwLock;
+
+use super::slots::Slots;
 
 /// Enough that a core which reads and one that writes are rarely in the same shard; a power of two.
 const SHARDS: usize = 256;
 /// How many entries may have to go for the boxed text of one that is wanted: most have none.
 const MAX_VICTIMS: u32 = 8;
-/// What a shard's table takes with its first entry: four places.
-const FIRST_BYTES: usize = 4 * size_of::<Known>();
 
 /// What is known of a code. Three cache lines exactly.
 #[derive(Debug)]
@@ -59,7 +58,7 @@ pub struct Link {
     pub is_active: bool,
 }
 
-const _: () = assert!(size_of::<Known>() == 192);
+const _: () = assert!(size_of::<Option<Known>>() == 192);
 
 /// An expiry that does not come.
 pub(super) const NEVER: Millis = Millis(u64::MAX);
@@ -89,20 +88,13 @@ pub enum WhenFull {
 /// The links.
 #[derive(Debug)]
 pub struct Table {
-    shards: Box<[RwLock<Shard>]>,
+    shards: Box<[RwLock<Slots>]>,
     hasher: RandomState,
     limit: usize,
     bytes: AtomicUsize,
     links: AtomicUsize,
     unfollowable: AtomicUsize,
     evicted: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Shard {
-    known: HashTable<Known>,
-    /// Where the next victim is looked for.
-    hand: usize,
 }
 
 impl Table {
@@ -122,9 +114,8 @@ impl Table {
     /// Looks at what is known of a code. `look` must be short: the shard is locked for reading meanwhile.
     #[inline]
     pub fn with<R>(&self, code: &Code, look: impl FnOnce(&Known) -> R) -> Option<R> {
-        let hash = self.hasher.hash_one(code.as_bytes());
-        let shard = self.shards[shard_of(hash)].read();
-        shard.known.find(hash, |known| known.code == *code).map(look)
+        let hash = self.hash(code);
+        self.shards[shard_of(hash)].read().find(hash, code).map(look)
     }
 
     /// Takes in an entry if it is news. `load` marks it as seen in that load.
@@ -132,9 +123,9 @@ impl Table {
         let Some(code) = Code::new(entry.code.as_bytes()) else { return Told::Bad };
         let known =
             Known { code, seen: load, version: entry.version, link: entry.link.map(Link::from_published) };
-        let hash = self.hasher.hash_one(code.as_bytes());
+        let hash = self.hash(&code);
         let mut shard = self.shards[shard_of(hash)].write();
-        if let Some(old) = shard.known.find_mut(hash, |old| old.code == code) {
+        if let Some(old) = shard.find_mut(hash, &code) {
             old.seen = load;
             if old.version >= known.version {
                 return Told::Old;
@@ -152,9 +143,7 @@ impl Table {
             }
         }
         self.enter(&known);
-        self.resizing(&mut shard, |shard| {
-            _ = shard.known.insert_unique(hash, known, |known| self.hasher.hash_one(known.code.as_bytes()));
-        });
+        self.resizing(&mut shard, |shard| shard.insert(hash, known, &|code| self.hash(code)));
         Told::Stored
     }
 
@@ -162,19 +151,15 @@ impl Table {
     pub fn sweep(&self, load: u32) -> usize {
         let mut swept = 0;
         for shard in &self.shards {
-            let mut shard = shard.write();
-            shard.known.retain(|known| {
+            let keep = |known: &Known| {
                 let keep = known.seen >= load;
                 if !keep {
                     self.leave(known);
                     swept += 1;
                 }
                 keep
-            });
-            if shard.known.len() * 4 < shard.known.capacity() {
-                let hash = |known: &Known| self.hasher.hash_one(known.code.as_bytes());
-                self.resizing(&mut shard, |shard| shard.known.shrink_to_fit(hash));
-            }
+            };
+            self.resizing(&mut shard.write(), |shard| shard.retain(keep, &|code| self.hash(code)));
         }
         swept
     }
@@ -182,7 +167,7 @@ impl Table {
     /// Visits everything, a shard at a time, as entries.
     pub fn each(&self, mut visit: impl FnMut(&Entry)) {
         for shard in &self.shards {
-            let entries: Vec<Entry> = shard.read().known.iter().map(Known::to_entry).collect();
+            let entries: Vec<Entry> = shard.read().iter().map(Known::to_entry).collect();
             entries.iter().for_each(&mut visit);
         }
     }
@@ -220,15 +205,16 @@ impl Table {
     }
 
     /// Keeps the account of what the shard's own table takes.
-    fn resizing(&self, shard: &mut Shard, change: impl FnOnce(&mut Shard)) {
-        self.bytes.fetch_sub(shard.known.allocation_size(), Ordering::Relaxed);
+    fn resizing(&self, shard: &mut Slots, change: impl FnOnce(&mut Slots)) {
+        let before = shard.bytes();
         change(shard);
-        self.bytes.fetch_add(shard.known.allocation_size(), Ordering::Relaxed);
+        self.bytes.fetch_add(shard.bytes(), Ordering::Relaxed);
+        self.bytes.fetch_sub(before, Ordering::Relaxed);
     }
 
     /// Evicts until the shard's table takes another entry without growing, and about as much boxed text is gone as
     /// will come. What somebody waits for is stored in any case, at worst a little over the limit.
-    fn make_room(&self, shard: &mut Shard, boxed: usize) {
+    fn make_room(&self, shard: &mut Slots, boxed: usize) {
         while shard.growth() > 0 && self.evict(shard) {}
         for _ in 0..MAX_VICTIMS {
             if boxed == 0 || self.bytes() + boxed <= self.limit || !self.evict(shard) {
@@ -237,39 +223,30 @@ impl Table {
         }
     }
 
-    /// Removes an arbitrary entry of the shard: the one a clock hand comes to next.
-    fn evict(&self, shard: &mut Shard) -> bool {
-        for _ in 0..shard.known.num_buckets() {
-            shard.hand = (shard.hand + 1) % shard.known.num_buckets();
-            if let Ok(victim) = shard.known.get_bucket_entry(shard.hand) {
-                let (known, _) = victim.remove();
-                self.leave(&known);
-                self.evicted.fetch_add(1, Ordering::Relaxed);
-                return true;
-            }
-        }
-        false
+    fn evict(&self, shard: &mut Slots) -> bool {
+        let Some(victim) = shard.evict(&|code| self.hash(code)) else { return false };
+        self.leave(&victim);
+        self.evicted.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    fn hash(&self, code: &Code) -> u64 {
+        self.hasher.hash_one(code.as_bytes())
     }
 }
 
-/// The hash's lower bits choose within the shard, so the upper ones choose the shard.
+/// The hash's lower half chooses within the shard, so the upper one chooses the shard.
 fn shard_of(hash: u64) -> usize {
     (hash >> 48) as usize % SHARDS
 }
 
-impl Shard {
-    /// The bytes by which its table grows with one more entry.
-    ///
-    /// It doubles when it has no place left, unless it is half empty: then what is left of removed entries is
-    /// cleared instead.
-    fn growth(&self) -> usize {
-        let usable = self.known.num_buckets() / 8 * 7;
-        let stays = self.known.len() < self.known.capacity() || self.known.len() < usable / 2;
-        if stays { 0 } else { self.known.allocation_size().max(FIRST_BYTES) }
-    }
-}
-
 impl Known {
+    /// The mark that a code was deleted.
+    #[cfg(test)]
+    pub(super) fn gone(code: Code, version: u64) -> Self {
+        Self { code, seen: 0, version, link: None }
+    }
+
     /// The bytes it takes outside the table.
     fn boxed_bytes(&self) -> usize {
         self.link.as_ref().map_or(0, |link| {
