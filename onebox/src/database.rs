@@ -37,23 +37,24 @@ pub(crate) async fn create_database(maintenance: &mut PgConnection, name: &str) 
         .map(drop)
 }
 
-/// Makes a login user for each service, a member of the group role that the migrations made for it.
+/// Makes a login user for each service, a member of the group roles that the migrations made for it. The console acts
+/// as one of its three at a time: it reads, takes in what shops report, or writes down what people decide.
 ///
 /// The passwords are hexadecimal text, so they need no quoting beyond the quotes.
 pub(crate) async fn create_users(database: &mut PgConnection, passwords: &Passwords) -> anyhow::Result<()> {
     let users = [
         (AGGREGATOR_USER, "linkledger_aggregator", &passwords.aggregator),
-        (CONSOLE_USER, "linkledger_console", &passwords.console),
+        (CONSOLE_USER, "linkledger_console, linkledger_intake, linkledger_operator", &passwords.console),
     ];
-    for (user, group, password) in users {
+    for (user, groups, password) in users {
         let found: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
             .bind(user)
             .fetch_one(&mut *database)
             .await?;
         let verb = if found { "alter" } else { "create" };
-        let statement = format!("{verb} role {user} login password '{password}'; grant {group} to {user}");
+        let statement = format!("{verb} role {user} login password '{password}'; grant {groups} to {user}");
         let outcome = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *database).await;
-        outcome.with_context(|| format!("cannot make the user {user} a member of {group}"))?;
+        outcome.with_context(|| format!("cannot make the user {user} a member of {groups}"))?;
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ async fn programme(world: &World, links: u32) {
         .sql(&format!(
             "insert into vendor (name) values ('Northwind Lamps');
              insert into affiliate (username, name, status) values ('ida', 'Ida Example', 'approved');
+             insert into partnership (vendor_id, affiliate_id, status, joined_at) values (1, 1, 'active', now());
              insert into link (code, vendor_id, affiliate_id, destination)
              select 'link-' || n, 1, 1, 'https://lamps.example.com/p/' || n from generate_series(1, {links}) n"
         ))

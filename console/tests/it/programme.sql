@@ -2,6 +2,8 @@ insert into vendor (name) values ('Nordlicht Outdoor'), ('<script>alert("vendor"
 insert into affiliate (username, name, status) values
     ('mara.w', 'Mara W', 'approved'),
     ('trailnotes', '"><img src=x onerror=alert(1)>', 'approved');
+insert into partnership (vendor_id, affiliate_id, status, joined_at) values
+    (1, 1, 'active', '2026-01-01'), (2, 2, 'active', '2026-01-01'), (1, 2, 'active', '2026-01-01');
 insert into product (vendor_id, name, destination) values
     (1, 'Tent Polar 2P', 'https://shop.example.com/tent'),
     (2, '<svg onload=alert(2)>', 'https://shop.example.com/svg');

@@ -194,7 +194,9 @@ impl House {
         let mut conn = self.database().await?;
         sqlx::raw_sql(
             "insert into vendor (name) values ('Made-up Shop');
-             insert into affiliate (username, name, status) values ('made.up', 'Made-up Person', 'approved');",
+             insert into affiliate (username, name, status) values ('made.up', 'Made-up Person', 'approved');
+             insert into partnership (vendor_id, affiliate_id, status, joined_at)
+             select max(vendor_id), (select max(affiliate_id) from affiliate), 'active', now() from vendor;",
         )
         .execute(&mut conn)
         .await?;

@@ -47,6 +47,22 @@ from demo_wanted,
 join vendor v on v.name = p.vendor_name
 where wanted;
 
+-- Everybody promotes both vendors, at rates of their own that began with the year; one product has its own rate.
+insert into partnership (vendor_id, affiliate_id, status, joined_at)
+select vendor_id, affiliate_id, 'active', now() - interval '90 days'
+from demo_wanted, vendor, affiliate
+where wanted;
+
+insert into partnership_rate (vendor_id, affiliate_id, since, rate_ppm)
+select vendor_id, affiliate_id, joined_at, 60000 + 10000 * (row_number() over (order by vendor_id, affiliate_id) % 7)
+from demo_wanted, partnership
+where wanted;
+
+insert into product_rate (vendor_id, product_id, since, rate_ppm)
+select vendor_id, product_id, now() - interval '90 days', 175000
+from demo_wanted, product
+where wanted and name = 'Tasting Box';
+
 -- Each affiliate promotes eight of the twelve products: forty links.
 insert into link (code, vendor_id, product_id, affiliate_id, destination, is_active, expiry_date)
 select 'demo-' || slug || '-' || a.username,
@@ -66,5 +82,11 @@ from demo_wanted,
 where wanted
   and (p.nth + a.nth) % 3 <> 0
 order by a.affiliate_id, p.product_id;
+
+-- A code that Ada's followers type at the checkout.
+insert into coupon (vendor_id, coupon_code, link_id, since)
+select vendor_id, 'ADA10', link_id, now() - interval '90 days'
+from demo_wanted, link
+where wanted and code = 'demo-tasting-ada';
 
 commit;
