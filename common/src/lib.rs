@@ -1,4 +1,3 @@
-//! The rules of Linkledger.
 //!
 //! This crate never reads a clock, the environment, a file or a socket, never logs and never awaits: time, ids and
 //! seeds are arguments, and every function's result follows from them alone. That is what makes the counting
@@ -10,6 +9,9 @@ pub mod flush;
 pub mod hll;
 pub mod ids;
 pub mod link;
+pub mod money;
+pub mod order;
+pub mod rate;
 pub mod secret;
 pub mod ship;
 pub mod time;

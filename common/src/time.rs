@@ -1,5 +1,7 @@
 //! Instants, hours and days as plain integers, always UTC.
 
+use core::time::Duration;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,20 @@ impl Millis {
     pub fn day(self) -> Day {
         self.hour().day()
     }
+
+    /// So much later, or the last instant there is.
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(whole_millis(duration)))
+    }
+
+    /// So much earlier, or 1970.
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(whole_millis(duration)))
+    }
+}
+
+fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Hours since 1970-01-01T00Z.
@@ -120,6 +136,15 @@ mod tests {
                 "{date}"
             );
         }
+    }
+
+    #[test]
+    fn instants_end_where_they_must() {
+        assert_eq!(Millis(7).plus(Duration::from_secs(1)), Millis(1_007));
+        assert_eq!(Millis(1_007).minus(Duration::from_secs(1)), Millis(7));
+        assert_eq!(Millis(7).minus(Duration::from_secs(1)), Millis(0));
+        assert_eq!(Millis(7).plus(Duration::MAX), Millis(u64::MAX));
+        assert_eq!(Millis(7).minus(Duration::MAX), Millis(0));
     }
 
     #[test]

@@ -1,0 +1,198 @@
+//! What is wrong with a report, told all at once, before anything of it is kept.
+
+use std::collections::BTreeSet;
+
+use super::event::{Event, Item, Reversal};
+use crate::money::MAX_MINOR;
+
+/// Characters in a name or an id. Shop systems stay below 100; Postgres indexes must hold them.
+pub const MAX_TEXT: usize = 200;
+/// Characters in an address: several lines of [`MAX_TEXT`].
+pub const MAX_ADDRESS: usize = 1_000;
+/// Lines of an order: a body of 256 KiB holds no more of them.
+pub const MAX_ITEMS: usize = 500;
+/// Click tokens of an event: a shopper who followed more links before buying is a program.
+pub const MAX_CLICK_IDS: usize = 20;
+/// Pieces in a line: fits every column, and is more than anybody buys.
+pub const MAX_QUANTITY: u32 = 1_000_000;
+/// Versions and product ids: what a bigint holds.
+pub const MAX_NUMBER: u64 = i64::MAX as u64;
+/// The last millisecond of the year 9999: what every calendar holds.
+pub const MAX_TIME: u64 = 253_402_300_799_999;
+
+/// One thing that is wrong with a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// Where: `items[2].net_minor`.
+    pub field: String,
+    /// What, for programs: one of a few stable words.
+    pub code: &'static str,
+    /// What, for people, and what to do.
+    pub words: String,
+}
+
+/// Collects flaws.
+#[derive(Default)]
+struct Flaws(Vec<Flaw>);
+
+impl Flaws {
+    fn add(&mut self, field: impl Into<String>, code: &'static str, words: impl Into<String>) {
+        self.0.push(Flaw { field: field.into(), code, words: words.into() });
+    }
+
+    fn id(&mut self, field: &str, text: &str) {
+        if text.trim().is_empty() {
+            self.add(field, "empty", "must not be empty");
+        }
+        if text.chars().any(char::is_control) {
+            self.add(field, "control_character", "must not hold control characters");
+        }
+        self.length(field, text, MAX_TEXT);
+    }
+
+    fn text(&mut self, field: &str, text: Option<&String>, limit: usize) {
+        let Some(text) = text else { return };
+        if text.contains('\0') {
+            self.add(field, "control_character", "must not hold the character U+0000");
+        }
+        self.length(field, text, limit);
+    }
+
+    fn length(&mut self, field: &str, text: &str, limit: usize) {
+        if text.chars().count() > limit {
+            self.add(field, "too_long", format!("has more than {limit} characters"));
+        }
+    }
+
+    fn amount(&mut self, field: String, minor: i64) {
+        if minor < 0 {
+            self.add(field, "negative", "must not be negative: report what was taken back as a refund");
+        } else if minor > MAX_MINOR {
+            self.add(field, "too_large", format!("is more than {MAX_MINOR}"));
+        }
+    }
+
+    fn total(&mut self, field: &str, amounts: impl Iterator<Item = i64>) {
+        if amounts.map(i128::from).sum::<i128>() > i128::from(MAX_MINOR) {
+            self.add(field, "too_large", format!("amounts add up to more than {MAX_MINOR}"));
+        }
+    }
+
+    fn number(&mut self, field: impl Into<String>, number: u64, limit: u64) {
+        if number > limit {
+            self.add(field, "too_large", format!("is more than {limit}"));
+        }
+    }
+
+    fn count(&mut self, field: &str, n: usize, limit: usize) {
+        if n > limit {
+            self.add(field, "too_many", format!("has {n} entries, at most {limit} are taken"));
+        }
+    }
+}
+
+impl Event {
+    /// Everything that is wrong with it. Empty: it may be kept.
+    pub fn check(&self) -> Vec<Flaw> {
+        let mut flaws = Flaws::default();
+        flaws.id("event_id", &self.event_id);
+        flaws.id("order_ref", &self.order_ref);
+        flaws.number("version", self.version, MAX_NUMBER);
+        flaws.number("occurred_at", self.occurred_at.0, MAX_TIME);
+        if self.currency.is_none() && !(self.items.is_empty() && self.reversal.is_none()) {
+            flaws.add(
+                "currency",
+                "missing",
+                "is needed where there are amounts: three capitals, such as EUR",
+            );
+        }
+        check_items(&self.items, &mut flaws);
+        match &self.reversal {
+            None if self.kind.reverses() => flaws.add(
+                "reversal",
+                "missing",
+                format!("a {} event says what is taken back", self.kind.name()),
+            ),
+            Some(_) if !self.kind.reverses() => flaws.add(
+                "reversal",
+                "unexpected",
+                format!("a {} event takes nothing back: report a refund of its own", self.kind.name()),
+            ),
+            reversal => reversal.iter().for_each(|reversal| check_reversal(reversal, &mut flaws)),
+        }
+        self.check_words(&mut flaws);
+        flaws.0
+    }
+
+    fn check_words(&self, flaws: &mut Flaws) {
+        flaws.count("click_ids", self.click_ids.len(), MAX_CLICK_IDS);
+        for (at, click_id) in self.click_ids.iter().enumerate().take(MAX_CLICK_IDS) {
+            flaws.id(&format!("click_ids[{at}]"), click_id);
+        }
+        if let Some(coupon) = &self.coupon {
+            flaws.id("coupon", coupon);
+        }
+        if let Some(customer) = &self.customer {
+            flaws.text("customer.name", customer.name.as_ref(), MAX_TEXT);
+            flaws.text("customer.email", customer.email.as_ref(), MAX_TEXT);
+            flaws.text("customer.phone", customer.phone.as_ref(), MAX_TEXT);
+            flaws.text("customer.country", customer.country.as_ref(), MAX_TEXT);
+        }
+        if let Some(delivery) = &self.delivery {
+            flaws.text("delivery.method", delivery.method.as_ref(), MAX_TEXT);
+            flaws.text("delivery.status", delivery.status.as_ref(), MAX_TEXT);
+            flaws.text("delivery.address", delivery.address.as_ref(), MAX_ADDRESS);
+            flaws.text("delivery.tracking", delivery.tracking.as_ref(), MAX_TEXT);
+        }
+    }
+}
+
+fn check_items(items: &[Item], flaws: &mut Flaws) {
+    flaws.count("items", items.len(), MAX_ITEMS);
+    let mut seen = BTreeSet::new();
+    for (at, item) in items.iter().enumerate().take(MAX_ITEMS) {
+        let field = |name: &str| format!("items[{at}].{name}");
+        flaws.id(&field("item_id"), &item.item_id);
+        if !seen.insert(&item.item_id) {
+            flaws.add(field("item_id"), "duplicate", "names the same item again: give each line its own id");
+        }
+        match item.product_id {
+            Some(0) => flaws.add(field("product_id"), "zero", "must be 1 or more, or left out"),
+            Some(id) => flaws.number(field("product_id"), id, MAX_NUMBER),
+            None => {}
+        }
+        flaws.text(&field("name"), item.name.as_ref(), MAX_TEXT);
+        if item.quantity == 0 {
+            flaws.add(field("quantity"), "zero", "must be 1 or more");
+        }
+        flaws.number(field("quantity"), item.quantity.into(), MAX_QUANTITY.into());
+        flaws.amount(field("net_minor"), item.net_minor);
+    }
+    flaws.total("items", items.iter().map(|item| item.net_minor));
+}
+
+fn check_reversal(reversal: &Reversal, flaws: &mut Flaws) {
+    flaws.id("reversal.reversal_id", &reversal.reversal_id);
+    match (reversal.amount_minor, reversal.items.is_empty()) {
+        (None, true) => flaws.add("reversal", "missing", "needs an amount, or items with amounts"),
+        (Some(_), false) => {
+            flaws.add("reversal", "ambiguous", "has an amount and items: give only one of them")
+        }
+        _ => {}
+    }
+    if let Some(amount) = reversal.amount_minor {
+        flaws.amount("reversal.amount_minor".to_owned(), amount);
+    }
+    flaws.count("reversal.items", reversal.items.len(), MAX_ITEMS);
+    let mut seen = BTreeSet::new();
+    for (at, item) in reversal.items.iter().enumerate().take(MAX_ITEMS) {
+        let field = |name: &str| format!("reversal.items[{at}].{name}");
+        flaws.id(&field("item_id"), &item.item_id);
+        if !seen.insert(&item.item_id) {
+            flaws.add(field("item_id"), "duplicate", "names the same item again: add the amounts up");
+        }
+        flaws.number(field("quantity"), item.quantity.into(), MAX_QUANTITY.into());
+        flaws.amount(field("amount_minor"), item.amount_minor);
+    }
+    flaws.total("reversal.items", reversal.items.iter().map(|item| item.amount_minor));
+}
