@@ -5,6 +5,7 @@
 use anyhow::Context as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use crate::demo::Link;
 use crate::servers::postgres::Passwords;
 
 /// The aggregator's login user in a private cluster.
@@ -68,9 +69,9 @@ pub(crate) async fn seed_demo(database: &mut PgConnection) -> anyhow::Result<()>
         .map(drop)
 }
 
-/// The codes of the demo's links that are tracked now.
-pub(crate) async fn demo_codes(database: &mut PgConnection) -> anyhow::Result<Vec<String>> {
-    sqlx::query_scalar(include_str!("demo/codes.sql"))
+/// The demo's links that are tracked now; none in a database that has no demo programme.
+pub(crate) async fn demo_links(database: &mut PgConnection) -> anyhow::Result<Vec<Link>> {
+    sqlx::query_as(include_str!("demo/links.sql"))
         .bind(DEMO_CODES)
         .fetch_all(database)
         .await

@@ -84,6 +84,11 @@ impl DataFolder {
         self.root.join("journal")
     }
 
+    /// The `Authorization` header of one of the demo's keys, for `curl -H @FILE`.
+    pub fn header(&self, name: &str) -> PathBuf {
+        self.root.join(format!("demo-{name}.header"))
+    }
+
     /// The redirector's copy of all links.
     pub fn snapshot(&self) -> PathBuf {
         self.root.join("catalog.snapshot")

@@ -47,6 +47,8 @@ pub(crate) async fn start(
     aggregator.set("DATABASE_URL", &stores.aggregator_database);
     aggregator.set("REDIS_URL", &stores.aggregator_redis);
     aggregator.set("AGGREGATOR_ADMIN_LISTEN", &addresses.aggregator_admin.to_string());
+    // What the edge signs, the aggregator believes: both get one secret, and both inherit LINKLEDGER_TOKEN_KEYS.
+    aggregator.set("LINKLEDGER_SECRET", &state.secret);
 
     let mut redirector = Service::new("redirector", Some(addresses.redirect), addresses.redirector_admin)?;
     redirector.set("REDIRECTOR_LISTEN", &addresses.redirect.to_string());
@@ -65,6 +67,9 @@ pub(crate) async fn start(
     console.set("CONSOLE_ADMIN_LISTEN", &addresses.console_admin.to_string());
     console.set("CONSOLE_REDIRECT_URL", &format!("http://{}", openable(addresses.redirect)));
     console.set("DATABASE_URL", &stores.console_database);
+    if let Some(secret) = &state.console_secret {
+        console.set("CONSOLE_SECRET", secret);
+    }
 
     for service in [aggregator, redirector, console] {
         machine.keep(service.job());
@@ -94,7 +99,8 @@ struct Service {
 }
 
 /// Settings that hold a secret or an address; a service gets those that were set for it and no other's.
-const NOT_INHERITED: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "LINKLEDGER_SECRET", "REDIRECTOR_WORKERS"];
+const NOT_INHERITED: [&str; 5] =
+    ["DATABASE_URL", "REDIS_URL", "LINKLEDGER_SECRET", "CONSOLE_SECRET", "REDIRECTOR_WORKERS"];
 
 impl Service {
     fn new(name: &'static str, listen: Option<SocketAddr>, admin: SocketAddr) -> anyhow::Result<Self> {

@@ -3,11 +3,12 @@
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use crate::demo::keys::Keys;
 use crate::files;
 use crate::folder::DataFolder;
 use crate::servers::{free_port, is_free, postgres, random_hex, redis};
 
-/// Bytes of the key that signs click tokens.
+/// Bytes of the key that signs click tokens, and of the one that shops' secrets are sealed with.
 const SECRET_BYTES: usize = 32;
 
 /// Chosen once, kept for ever: a warm start reuses all of it, so that addresses stay and tokens stay valid.
@@ -15,6 +16,12 @@ const SECRET_BYTES: usize = 32;
 pub(crate) struct State {
     /// The key that click tokens are signed with, as hexadecimal text.
     pub(crate) secret: String,
+    /// The key that the console seals shops' webhook secrets with. An installation of an earlier version has none yet.
+    #[serde(default)]
+    pub(crate) console_secret: Option<String>,
+    /// How the demo's shop and its two treasurers call the API.
+    #[serde(default)]
+    pub(crate) demo_keys: Option<Keys>,
     /// The private Redis.
     pub(crate) redis_port: u16,
     /// Its users.
@@ -46,6 +53,12 @@ impl State {
             Some(state) => state,
             None => Self::choose()?,
         };
+        if state.console_secret.is_none() {
+            state.console_secret = Some(random_hex(SECRET_BYTES)?);
+        }
+        if state.demo_keys.is_none() {
+            state.demo_keys = Some(Keys::random()?);
+        }
         for port in [&mut state.redis_port, &mut state.postgres_port] {
             if !is_free(([127, 0, 0, 1], *port).into()) {
                 *port = free_port().context("no free port")?;
@@ -75,6 +88,8 @@ impl State {
     fn choose() -> anyhow::Result<Self> {
         Ok(Self {
             secret: random_hex(SECRET_BYTES)?,
+            console_secret: None,
+            demo_keys: None,
             redis_port: free_port()?,
             redis: redis::Passwords::random()?,
             postgres_port: free_port()?,
@@ -99,5 +114,8 @@ mod tests {
         assert_ne!(second.redis_port, first.redis_port);
         assert_eq!((&second.secret, &second.redis.admin), (&first.secret, &first.redis.admin));
         assert_eq!(second.secret.len(), 2 * SECRET_BYTES);
+        assert!(second.console_secret.is_some() && second.console_secret == first.console_secret);
+        assert_ne!(second.console_secret.as_ref(), Some(&second.secret), "no key serves two purposes");
+        assert!(second.demo_keys.is_some() && second.demo_keys == first.demo_keys);
     }
 }

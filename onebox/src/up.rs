@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::addresses::Addresses;
 use crate::args::{Programme, Traffic, UpConfig};
 use crate::board::end_leftovers;
-use crate::demo::traffic;
+use crate::demo::{self, Doors, Link};
 use crate::folder::DataFolder;
 use crate::machine::Machine;
 use crate::state::State;
@@ -35,20 +35,14 @@ pub async fn run(config: UpConfig, shutdown: Shutdown) -> anyhow::Result<()> {
     let mut machine = Machine::new(folder)?;
     let outcome = tokio::select! {
         outcome = build_up(&config, &addresses, &mut machine) => outcome,
-        () = shutdown.stopping() => Ok(Vec::new()),
+        () = shutdown.stopping() => Ok(None),
     };
-    if let Ok(codes) = &outcome
+    if let Ok(Some(Up { links, state })) = &outcome
         && !shutdown.is_stopping()
     {
-        say_what_to_open(&config, &addresses, &machine, codes);
-        if config.traffic == Traffic::Gentle {
-            let seed = runtime::clock::now_us();
-            shutdown.tasks.spawn(traffic::click(
-                services::openable(addresses.redirect),
-                codes.clone(),
-                seed,
-                shutdown.clone(),
-            ));
+        say_what_to_open(&config, &addresses, &machine, links);
+        if let (Traffic::Gentle, Some(keys)) = (config.traffic, &state.demo_keys) {
+            demo::play(doors(&addresses), links.clone(), keys, runtime::clock::now_us(), &shutdown);
         }
         shutdown.stopping().await;
     }
@@ -58,12 +52,25 @@ pub async fn run(config: UpConfig, shutdown: Shutdown) -> anyhow::Result<()> {
     outcome.map(drop)
 }
 
-/// Returns the codes of the demo's links, if there is a demo.
+/// What runs, once everything does.
+struct Up {
+    /// The demo's links, if there is a demo.
+    links: Vec<Link>,
+    state: State,
+}
+
+fn doors(addresses: &Addresses<SocketAddr>) -> Doors {
+    Doors {
+        redirector: services::openable(addresses.redirect),
+        console: services::openable(addresses.console),
+    }
+}
+
 async fn build_up(
     config: &UpConfig,
     addresses: &Addresses<SocketAddr>,
     machine: &mut Machine,
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Option<Up>> {
     machine.progress.doing("preparing the stores");
     let mut state = State::load_or_choose(&machine.folder)?;
     let stores = stores::start(config, &state, machine).await?;
@@ -82,14 +89,18 @@ async fn build_up(
     machine.progress.done("the database is ready");
 
     services::start(config, addresses, &state, &stores, machine).await?;
-    let codes = match config.programme {
-        Programme::Demo => database::demo_codes(&mut database).await?,
+    let links = match config.programme {
+        Programme::Demo => database::demo_links(&mut database).await?,
         Programme::Empty => Vec::new(),
     };
-    if let Some(code) = codes.first() {
-        first_redirect(services::openable(addresses.redirect), code, machine).await;
+    if let Some(link) = links.first() {
+        // Only a database that holds the demo gets the demo's keys: another programme's orders are real.
+        if let Some(keys) = &state.demo_keys {
+            keys.install(&mut database, &machine.folder).await?;
+        }
+        first_redirect(services::openable(addresses.redirect), &link.code, machine).await;
     }
-    Ok(codes)
+    Ok(Some(Up { links, state }))
 }
 
 /// Waits until a link works from end to end. HEAD is answered as GET is, and not counted.
@@ -105,19 +116,20 @@ async fn first_redirect(redirector: SocketAddr, code: &str, machine: &Machine) {
     warn!(code, "the link does not redirect yet; see the logs of aggregator and redirector");
 }
 
-fn say_what_to_open(
-    config: &UpConfig,
-    addresses: &Addresses<SocketAddr>,
-    machine: &Machine,
-    codes: &[String],
-) {
+fn say_what_to_open(config: &UpConfig, addresses: &Addresses<SocketAddr>, machine: &Machine, links: &[Link]) {
     let Addresses { redirect, console, redirector_admin, aggregator_admin, console_admin } = addresses;
     let (redirect, console) = (services::openable(*redirect), services::openable(*console));
     let folder = machine.folder.root().display();
     machine.progress.done("everything is up");
     let mut lines = vec![format!("console    http://{console}/")];
-    let shown = codes.iter().step_by(codes.len().div_ceil(SHOWN_LINKS).max(1));
-    lines.extend(shown.map(|code| format!("a link     http://{redirect}/{code}")));
+    let shown = demo.iter().step_by(demo.len().div_ceil(SHOWN_LINKS).max(1));
+    lines.extend(shown.map(|link| format!("a link     http://{redirect}/{}", link.code)));
+    if !demo.is_empty() {
+        let header = machine.folder.header("operator");
+        let ask = format!("curl -H @{} http://{console}/v1", header.display());
+        lines.push(format!("orders     {ask}/orders"));
+        lines.push(format!("payouts    {ask}/payouts"));
+    }
     lines.push(format!("metrics    http://{redirector_admin}/metrics  redirector"));
     lines.push(format!("           http://{aggregator_admin}/metrics  aggregator"));
     lines.push(format!("           http://{console_admin}/metrics  console"));

@@ -15,8 +15,14 @@ from demo_wanted,
      ) as v (name, fallback_url)
 where wanted;
 
-insert into affiliate (username, name, status)
-select username, name, 'approved'
+-- The tea house pays commission out as soon as an order is completed, so that a fresh installation has something to pay.
+insert into vendor_terms (vendor_id, since, hold_days)
+select vendor_id, now() - interval '90 days', 0
+from demo_wanted, vendor
+where wanted and name = 'Example Tea House';
+
+insert into affiliate (username, name, email, status)
+select username, name, username || '@' || username || '.example.com', 'approved'
 from demo_wanted,
      (values
         ('ada',   'Ada Placeholder'),
@@ -25,6 +31,12 @@ from demo_wanted,
         ('dana',  'Dana Specimen'),
         ('egon',  'Egon Madeup')
      ) as a (username, name)
+where wanted;
+
+-- Accounts that have not changed for long: nothing holds their payouts.
+insert into bank_account (affiliate_id, account_hash, changed_at)
+select affiliate_id, sha256(convert_to('a made-up account of ' || username, 'UTF8')), now() - interval '90 days'
+from demo_wanted, affiliate
 where wanted;
 
 insert into product (vendor_id, name, destination)

@@ -6,12 +6,19 @@ use std::time::Duration;
 use runtime::Shutdown;
 use tracing::debug;
 
+use super::Link;
+use super::dice::Dice;
+use super::shop::{Find, Shop};
 use crate::http;
 
 /// About two clicks a second: visible, and nothing to a laptop.
 const PAUSE: Duration = Duration::from_millis(500);
 /// One visitor in this many is a program.
 const BOT_EVERY: u64 = 8;
+/// One click of a person in this many becomes an order.
+const ORDER_EVERY: u64 = 10;
+/// What carries the click token to the shop.
+const TOKEN: &str = "clk=";
 
 const BROWSERS: [&str; 6] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
@@ -32,39 +39,57 @@ const REFERRERS: [&str; 4] = [
     "https://mail.example.com/",
 ];
 
-/// Clicks one of `codes` after the other, in an order that `seed` decides, until the soft stop.
+/// Clicks one of `links` after the other, in an order that `seed` decides, until the soft stop. Now and then a shopper
+/// buys what the link was for.
 ///
 /// A click that fails is forgotten: the redirector may be restarting, and this is scenery.
-pub(crate) async fn click(redirector: SocketAddr, codes: Vec<String>, seed: u64, shutdown: Shutdown) {
-    let mut dice = Dice(seed | 1);
-    while !codes.is_empty() && shutdown.sleep(PAUSE).await {
-        let path = format!("/{}", dice.pick(&codes));
-        let agent =
-            if dice.roll().is_multiple_of(BOT_EVERY) { dice.pick(&BOTS) } else { dice.pick(&BROWSERS) };
+pub(super) async fn click(
+    redirector: SocketAddr,
+    links: Vec<Link>,
+    mut shop: Shop,
+    seed: u64,
+    shutdown: Shutdown,
+) {
+    let (mut dice, mut people) = (Dice::new(seed), 0_u64);
+    while !links.is_empty() && shutdown.sleep(PAUSE).await {
+        let link = dice.pick(&links);
+        let is_bot = dice.roll().is_multiple_of(BOT_EVERY);
+        let agent = if is_bot { dice.pick(&BOTS) } else { dice.pick(&BROWSERS) };
         let headers = [
             ("user-agent", *agent),
             ("accept-language", *dice.pick(&LANGUAGES)),
             ("referer", *dice.pick(&REFERRERS)),
             ("accept", "text/html"),
         ];
-        if let Err(error) = http::ask(redirector, "GET", &path, &headers).await {
-            debug!("a demo click failed: {error:#}");
+        match http::ask(redirector, "GET", &format!("/{}", link.code), &headers).await {
+            Ok(answer) if !is_bot => {
+                let token = answer.location.as_deref().and_then(token_in);
+                if let Some(token) = token.filter(|_| people.is_multiple_of(ORDER_EVERY)) {
+                    shop.visit(Find { token: token.to_owned(), link: link.clone() });
+                }
+                people += 1;
+            }
+            Ok(_) => {}
+            Err(error) => debug!("a demo click failed: {error:#}"),
         }
     }
 }
 
-/// A xorshift generator: enough to look busy.
-struct Dice(u64);
+/// The click token in a location. Nobody goes there: the shops are made up.
+fn token_in(location: &str) -> Option<&str> {
+    let (_, rest) = location.split_once(TOKEN)?;
+    rest.split(['&', '#']).next()
+}
 
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[(self.roll() % from.len() as u64) as usize]
+    #[test]
+    fn a_token_is_found_wherever_it_stands() {
+        for location in ["https://a.example.com/?clk=T", "https://a.example.com/?a=1&clk=T&sub1=x#top"] {
+            assert_eq!(token_in(location), Some("T"), "{location}");
+        }
+        assert_eq!(token_in("https://a.example.com/"), None);
     }
 }
