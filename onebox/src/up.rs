@@ -116,15 +116,20 @@ async fn first_redirect(redirector: SocketAddr, code: &str, machine: &Machine) {
     warn!(code, "the link does not redirect yet; see the logs of aggregator and redirector");
 }
 
-fn say_what_to_open(config: &UpConfig, addresses: &Addresses<SocketAddr>, machine: &Machine, links: &[Link]) {
+fn say_what_to_open(
+    config: &UpConfig,
+    addresses: &Addresses<SocketAddr>,
+    machine: &Machine,
+    tracked: &[Link],
+) {
     let Addresses { redirect, console, redirector_admin, aggregator_admin, console_admin } = addresses;
     let (redirect, console) = (services::openable(*redirect), services::openable(*console));
     let folder = machine.folder.root().display();
     machine.progress.done("everything is up");
     let mut lines = vec![format!("console    http://{console}/")];
-    let shown = demo.iter().step_by(demo.len().div_ceil(SHOWN_LINKS).max(1));
+    let shown = tracked.iter().step_by(tracked.len().div_ceil(SHOWN_LINKS).max(1));
     lines.extend(shown.map(|link| format!("a link     http://{redirect}/{}", link.code)));
-    if !demo.is_empty() {
+    if !tracked.is_empty() {
         let header = machine.folder.header("operator");
         let ask = format!("curl -H @{} http://{console}/v1", header.display());
         lines.push(format!("orders     {ask}/orders"));
