@@ -1,5 +1,5 @@
-//! The pool of connections to Postgres. Every connection is read-only, acts as `linkledger_console`, and gives up on
-//! a statement that takes too long.
+//! The pools of connections to Postgres, one for each kind of work. Every connection acts as a role that can do no more
+//! than its work needs, and gives up on a statement that takes too long. Reports are read on read-only connections.
 //!
 //! Invariant: nothing here is cancelled half way. A request that is given up goes on in its own task (see
 //! [`crate::guard`]) until the limits below end it, because a pool must not lose a connection to a dropped future.
@@ -11,8 +11,14 @@ use runtime::{Check, Shutdown};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
 
-/// Connections at most: a console answers people, and each report occupies one.
-const MAX_CONNECTIONS: u32 = 8;
+/// Connections for reading at most: a console answers people, and each report occupies one.
+const MAX_READERS: u32 = 8;
+
+/// Connections for orders at most. Commits that wait for the disk share its writes, so more than two cores' worth helps.
+pub const MAX_INTAKE: u32 = 16;
+
+/// Connections for decisions at most.
+const MAX_OPERATORS: u32 = 4;
 
 /// How long a request waits for a connection before it is told that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -26,20 +32,54 @@ const IDLE_IN_TRANSACTION_MS: &str = "10000";
 /// How often readiness and the pool's gauges are brought up to date.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The group role that may read what reports need, and nothing else (migration 3).
-const ROLE: &str = "linkledger_console";
+/// What a pool is for: which group role its connections act as, and whether they may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Reading what pages and reports show (migrations 3 and 6).
+    Read,
+    /// Writing down what shops report (migration 6).
+    Intake,
+    /// Writing down what people decide (migration 6).
+    Operate,
+}
+
+impl Purpose {
+    fn role(self) -> &'static str {
+        match self {
+            Self::Read => "linkledger_console",
+            Self::Intake => "linkledger_intake",
+            Self::Operate => "linkledger_operator",
+        }
+    }
+
+    fn read_only(self) -> &'static str {
+        match self {
+            Self::Read => "on",
+            Self::Intake | Self::Operate => "off",
+        }
+    }
+
+    /// Orders come many at once and each takes a connection for a millisecond; people come one by one.
+    fn connections(self) -> u32 {
+        match self {
+            Self::Read => MAX_READERS,
+            Self::Intake => MAX_INTAKE,
+            Self::Operate => MAX_OPERATORS,
+        }
+    }
+}
 
 /// A pool that connects when first asked, so that the console starts while Postgres is away.
-pub fn pool(options: PgConnectOptions) -> PgPool {
+pub fn pool(options: PgConnectOptions, purpose: Purpose) -> PgPool {
     let options = options.application_name("linkledger-console").options([
-        ("role", ROLE),
-        ("default_transaction_read_only", "on"),
+        ("role", purpose.role()),
+        ("default_transaction_read_only", purpose.read_only()),
         ("statement_timeout", STATEMENT_TIMEOUT_MS),
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
         ("timezone", "UTC"),
     ]);
     PgPoolOptions::new()
-        .max_connections(MAX_CONNECTIONS)
+        .max_connections(purpose.connections())
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_lifetime(Duration::from_mins(30))
         .connect_lazy_with(options)

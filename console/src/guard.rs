@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use metrics::{counter, histogram};
@@ -45,10 +45,18 @@ pub async fn guard(request: Request, next: Next) -> Response {
         None => contain(request, next).await.unwrap_or_else(|failure| audience.show(failure)),
     };
     add_headers(response.headers_mut());
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().entry(header::ALLOW).or_insert(HeaderValue::from_static("GET, HEAD"));
+    }
     let status = response.status().as_u16().to_string();
     counter!("console_requests_total", "route" => route.clone(), "status" => status).increment(1);
     histogram!("console_request_duration_seconds", "route" => route).record(started.elapsed().as_secs_f64());
     response
+}
+
+/// The answer to a method that a route does not answer. The router adds the Allow header.
+pub async fn other_method(uri: Uri) -> Response {
+    Audience::of(uri.path()).show(Failure::Method)
 }
 
 /// The answer where no route leads.
@@ -81,10 +89,16 @@ fn refusal(request: &Request) -> Option<Failure> {
     if let Err(failure) = check_host(request.headers()) {
         return Some(failure);
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Some(Failure::Method);
+    let headers = request.headers();
+    if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
+        return Some(Failure::TwoLengths);
     }
-    (!request.body().is_end_stream()).then_some(Failure::Body)
+    match (Audience::of(request.uri().path()), request.method()) {
+        (_, &Method::GET | &Method::HEAD) => (!request.body().is_end_stream()).then_some(Failure::Body),
+        // Each route of the API says which methods it answers, and reads a body within a limit of its own.
+        (Audience::Programs, _) => None,
+        (Audience::People, _) => Some(Failure::Method),
+    }
 }
 
 /// Only a loopback name may lead here: a page of another site that points its own name at 127.0.0.1 must get nothing.

@@ -1,14 +1,19 @@
-//! The window: reports as a JSON API and as pages.
+//! The window: reports as a JSON API and as pages, and the door through which shops report orders.
 //!
-//! This crate never writes: its role in Postgres may only read. It never speaks to Redis, so it shows what was
-//! counted for good and nothing that might still be lost. It listens on loopback addresses only until there are
-//! accounts, runs no script in the browser and loads nothing from anywhere else.
+//! This crate books nothing: it writes down what shops report and what people decide, each under a role that can do no
+//! more, and reads everything else. It never speaks to Redis, so it shows what was counted for good and nothing that
+//! might still be lost. It listens on loopback addresses only until there are accounts, runs no script on its pages and
+//! loads nothing from anywhere else.
 
 pub mod api;
 pub mod assets;
+pub mod auth;
+pub mod body;
 pub mod config;
 pub mod db;
+pub mod desk;
 pub mod guard;
+pub mod intake;
 pub mod pages;
 pub mod problem;
 pub mod report;
@@ -55,8 +60,14 @@ pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Consol
         .await
         .with_context(|| format!("cannot listen on {} for browsers; is it in use?", config.listen))?;
     let address = listener.local_addr().context("cannot read the address listened on")?;
-    let pool = db::pool(config.database);
-    let app = server::App { pool: pool.clone(), redirect_url: config.redirect_url.into() };
+    let pool = |purpose| db::pool(config.database.clone(), purpose);
+    let app = server::App {
+        pool: pool(db::Purpose::Read),
+        intake: pool(db::Purpose::Intake),
+        operator: pool(db::Purpose::Operate),
+        redirect_url: config.redirect_url.into(),
+    };
+    let pool = app.pool.clone();
     shutdown.spawn_critical("server", server::serve(listener, server::router(app), shutdown.clone()));
     shutdown.spawn_critical("watch", db::watch(pool, admin.check("postgres"), shutdown.clone()));
     Ok(Console { address, admin })

@@ -7,10 +7,17 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::auth::Scope;
 use crate::pages;
 
 /// Seconds after which asking again is worth it while Postgres is away: it restarts in a few.
 const RETRY_AFTER_S: &str = "5";
+
+/// The same while too many orders come at once: those in flight are written within milliseconds.
+const OVERLOAD_RETRY_AFTER_S: &str = "1";
+
+/// The same while somebody has to set a secret.
+const SEALED_RETRY_AFTER_S: &str = "60";
 
 /// Why there is no ordinary answer.
 #[derive(Debug, Error)]
@@ -24,12 +31,57 @@ pub enum Failure {
     /// No page has this address.
     #[error("there is nothing at this address")]
     NoSuchPage,
-    /// Another method than GET and HEAD.
-    #[error("only GET and HEAD are answered here")]
+    /// A method that this address does not answer.
+    #[error("this address does not answer this method; the Allow header says which it answers")]
     Method,
     /// A body, where none is read.
     #[error("a request here must have no body")]
     Body,
+    /// A body that says its length twice: what stands before us may have read another one.
+    #[error("a request must have Content-Length or Transfer-Encoding, not both")]
+    TwoLengths,
+    /// A body that is not what this address reads.
+    #[error("send this with Content-Type: {0}")]
+    MediaType(&'static str),
+    /// A body beyond the limit of its address, in bytes.
+    #[error("the body is longer than the {0} bytes that are read here")]
+    TooLong(usize),
+    /// A body that did not arrive in time, or not to its end.
+    #[error("the body did not arrive completely; send the request again")]
+    BodyCutShort,
+    /// A body that is not JSON as we read it.
+    #[error("{0}")]
+    NotJson(String),
+    /// A body that was read, but says something that cannot be used: all of it.
+    #[error("{}", .0.first().map_or("the body cannot be used", |bad| &bad.detail))]
+    Content(Vec<BadParameter>),
+    /// No key, or one that is not good (any more). Which of it is not said.
+    #[error("send a valid API key as: Authorization: Bearer llk_…")]
+    NoKey,
+    /// A good key that may not do this.
+    #[error("this API key lacks the scope {0}")]
+    NoScope(Scope),
+    /// A call of a shop system whose signature or secret is not good.
+    #[error("{0}")]
+    BadSignature(&'static str),
+    /// Something that is not there, or not there for this key: the code and the words.
+    #[error("{1}")]
+    Missing(&'static str, String),
+    /// Something that contradicts what is already written down: the code and the words.
+    #[error("{1}")]
+    Conflict(&'static str, String),
+    /// More orders at once than are written down.
+    #[error("too many orders at once; send it again in a second")]
+    Overloaded,
+    /// Postgres cannot be asked to write.
+    #[error("the database is not available at the moment; nothing was written down: send it again")]
+    NotWritten(#[source] sqlx::Error),
+    /// A webhook, while the console cannot open its secret.
+    #[error(
+        "webhooks are not taken in: the console has no CONSOLE_SECRET (openssl rand -hex 32), or not the one \
+             that this endpoint was made with"
+    )]
+    Sealed,
     /// No Host header, or several.
     #[error("a request must have exactly one Host header")]
     NoHost,
@@ -81,6 +133,26 @@ impl Failure {
             Self::NoSuchPage => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
             Self::Body => (StatusCode::PAYLOAD_TOO_LARGE, "body_not_allowed", "No body, please"),
+            Self::TwoLengths => (StatusCode::BAD_REQUEST, "two_lengths", "Two lengths"),
+            Self::MediaType(_) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Another kind of body, please")
+            }
+            Self::TooLong(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_long", "Too long"),
+            Self::BodyCutShort => (StatusCode::REQUEST_TIMEOUT, "body_cut_short", "Body cut short"),
+            Self::NotJson(_) => (StatusCode::BAD_REQUEST, "invalid_json", "Not JSON as it is read here"),
+            Self::Content(bad) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                bad.first().map_or("bad_content", |bad| bad.code),
+                "Cannot use what the body says",
+            ),
+            Self::NoKey => (StatusCode::UNAUTHORIZED, "unauthorized", "No valid API key"),
+            Self::NoScope(_) => (StatusCode::FORBIDDEN, "missing_scope", "Not with this API key"),
+            Self::BadSignature(_) => (StatusCode::UNAUTHORIZED, "bad_signature", "Not signed by the shop"),
+            Self::Missing(code, _) => (StatusCode::NOT_FOUND, code, "Not here"),
+            Self::Conflict(code, _) => (StatusCode::CONFLICT, code, "Contradicts what is written down"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too much at once"),
+            Self::NotWritten(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_away", "The database is away"),
+            Self::Sealed => (StatusCode::SERVICE_UNAVAILABLE, "no_console_secret", "Webhooks are not set up"),
             Self::NoHost => (StatusCode::BAD_REQUEST, "bad_host", "Bad Host header"),
             Self::ForeignHost => (StatusCode::MISDIRECTED_REQUEST, "foreign_host", "Not for this name"),
             Self::TooMuch => (StatusCode::SERVICE_UNAVAILABLE, "too_much", "Too much to add up"),
@@ -95,6 +167,8 @@ impl Failure {
     fn log(&self) {
         match self {
             Self::DatabaseAway(cause) => tracing::warn!(%cause, "the database cannot be asked"),
+            Self::NotWritten(cause) => tracing::warn!(%cause, "the database cannot be written to"),
+            Self::Sealed => tracing::error!("a webhook's secret cannot be opened: check CONSOLE_SECRET"),
             Self::Fault(cause) => tracing::error!(cause, "cannot answer"),
             Self::TooMuch => tracing::warn!("a report took too long"),
             _ => {}
@@ -103,17 +177,35 @@ impl Failure {
 
     fn add_headers(&self, response: &mut Response) {
         let headers = response.headers_mut();
+        let mut say = |name, value| {
+            headers.insert(name, HeaderValue::from_static(value));
+        };
         match self {
-            Self::Method => {
-                headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            }
-            Self::DatabaseAway(_) => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
-            }
-            Self::Body | Self::NoHost => {
-                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            Self::NoKey => say(header::WWW_AUTHENTICATE, "Bearer realm=\"linkledger\""),
+            Self::BadSignature(_) => say(header::WWW_AUTHENTICATE, "Signature realm=\"linkledger\""),
+            Self::DatabaseAway(_) | Self::NotWritten(_) => say(header::RETRY_AFTER, RETRY_AFTER_S),
+            Self::Overloaded => say(header::RETRY_AFTER, OVERLOAD_RETRY_AFTER_S),
+            Self::Sealed => say(header::RETRY_AFTER, SEALED_RETRY_AFTER_S),
+            Self::Body | Self::NoHost | Self::TwoLengths | Self::TooLong(_) | Self::BodyCutShort => {
+                say(header::CONNECTION, "close");
             }
             _ => {}
+        }
+    }
+}
+
+impl Failure {
+    /// A failure to write: whatever is about the server is worth trying again, and says that nothing was stored.
+    pub fn writing(error: sqlx::Error) -> Self {
+        // Serialisation, deadlock, lock not available, a server that is a standby now, statement timeout.
+        const AGAIN: [&str; 5] = ["40001", "40P01", "55P03", "25006", "57014"];
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        match code.as_deref() {
+            Some(code) if AGAIN.contains(&code) => Self::NotWritten(error),
+            _ => match Self::from(error) {
+                Self::DatabaseAway(cause) => Self::NotWritten(cause),
+                other => other,
+            },
         }
     }
 }
@@ -158,7 +250,10 @@ impl IntoResponse for ForPrograms {
         let Self(failure) = self;
         failure.log();
         let (status, code, title) = failure.kind();
-        let errors: &[BadParameter] = if let Failure::Parameters(bad) = &failure { bad } else { &[] };
+        let errors: &[BadParameter] = match &failure {
+            Failure::Parameters(bad) | Failure::Content(bad) => bad,
+            _ => &[],
+        };
         let problem = Problem {
             r#type: format!("urn:linkledger:problem:{code}"),
             title,

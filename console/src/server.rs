@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::compression::CompressionLayer;
 use tracing::{debug, warn};
 
-use crate::{api, assets, guard, pages};
+use crate::{api, assets, desk, guard, intake, pages};
 
 /// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -34,8 +34,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What handlers work with.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// Where the numbers are.
+    /// Where the numbers are: reads only.
     pub pool: PgPool,
+    /// Writes down what shops report, and reads API keys.
+    pub intake: PgPool,
+    /// Writes down what people decide.
+    pub operator: PgPool,
     /// Where links are opened, without the final slash: `http://127.0.0.1:8080`.
     pub redirect_url: Arc<str>,
 }
@@ -49,7 +53,10 @@ pub fn router(app: App) -> Router {
         .route(api::LINKS_PATH, get(api::links))
         .route("/v1/reports/summary", get(api::summary))
         .merge(assets::routes())
+        .merge(desk::routes())
+        .merge(intake::routes())
         .fallback(guard::nowhere)
+        .method_not_allowed_fallback(guard::other_method)
         .layer(CompressionLayer::new())
         .layer(from_fn(guard::guard))
         .with_state(app)

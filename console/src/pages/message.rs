@@ -39,7 +39,8 @@ fn advice(failure: &Failure) -> &'static str {
         Failure::NoHost | Failure::ForeignHost => {
             "Open it as http://localhost or http://127.0.0.1 with its port."
         }
-        Failure::Fault(_) => "Loading the page again may help; the log of the console has the cause.",
+        // What only programs are told, and what is our fault.
+        _ => "Loading the page again may help; the log of the console has the cause.",
     }
 }
 

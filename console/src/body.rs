@@ -1,0 +1,51 @@
+//! Bodies: read to a limit of bytes and of time, and never before somebody asked for them.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::problem::Failure;
+
+/// How long a body may take to arrive: as long as a megabyte needs on a slow line, shorter than an answer may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of a decision (a note has 2,000 characters at most).
+const MAX_DECISION: usize = 16 * 1024;
+
+/// The whole body, of at most `limit` bytes.
+pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Failure> {
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(Failure::TooLong(limit));
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::TooLong(limit)),
+        Ok(Err(_)) | Err(_) => Err(Failure::BodyCutShort),
+    }
+}
+
+/// Refuses a body that does not say it is JSON: what a form on another site's page can send never does.
+pub fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Failure::MediaType("application/json"))
+    }
+}
+
+/// A small JSON body, such as a decision with a note. Let the type deny unknown fields. Orders are read more strictly.
+pub async fn decision<T: DeserializeOwned>(request: Request) -> Result<T, Failure> {
+    let (parts, body) = request.into_parts();
+    expect_json(&parts.headers)?;
+    let bytes = read(&parts.headers, body, MAX_DECISION).await?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::NotJson(format!("the body cannot be read: {error}")))
+}
