@@ -22,11 +22,13 @@ impl Millis {
     }
 
     /// So much later, or the last instant there is.
+    #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(whole_millis(duration)))
     }
 
     /// So much earlier, or 1970.
+    #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(whole_millis(duration)))
     }

@@ -60,7 +60,7 @@ pub struct Click {
 }
 
 /// Why a token is not believed. An order that carries it stays unattributed, with this as its reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum Refused {
     /// Not 64 characters.
     #[error("a click token has 64 characters")]
@@ -77,9 +77,43 @@ pub enum Refused {
     /// Signed with a key that is not trusted any more.
     #[error("the click token names a revoked key")]
     RevokedKey,
+    /// Signed with a key that signed no more at that time: whoever has it is not an edge.
+    #[error("the click token was signed after its key was retired")]
+    RetiredKey,
     /// Not signed by us, or changed on the way.
     #[error("the click token's signature is wrong")]
     Signature,
+}
+
+impl Refused {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::Length,
+        Self::Alphabet,
+        Self::Version,
+        Self::UnknownKey,
+        Self::RevokedKey,
+        Self::RetiredKey,
+        Self::Signature,
+    ];
+
+    /// The stable word in Postgres, and as a metric's label.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Length => "token_length",
+            Self::Alphabet => "token_alphabet",
+            Self::Version => "token_version",
+            Self::UnknownKey => "token_unknown_key",
+            Self::RevokedKey => "token_revoked_key",
+            Self::RetiredKey => "token_retired_key",
+            Self::Signature => "token_signature",
+        }
+    }
+
+    /// The reason with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refused| refused.code() == code)
+    }
 }
 
 /// Signs tokens with one key.
@@ -151,7 +185,11 @@ impl Keyring {
             return Err(Refused::RevokedKey);
         }
         signer.mac_of(body).verify_truncated_left(tag).map_err(|_| Refused::Signature)?;
-        Ok(Click::of(&token))
+        let click = Click::of(&token);
+        match state {
+            KeyState::Retired { at: Some(at) } if click.ts_ms >= at.0 => Err(Refused::RetiredKey),
+            _ => Ok(click),
+        }
     }
 }
 
@@ -277,6 +315,10 @@ mod tests {
         for (states, expect) in [
             ("1:next,2:active", Ok(click())),
             ("1:retired,2:active", Ok(click())),
+            ("1:retired@2026-11-20T00:00:00.123Z,2:active", Err(Refused::RetiredKey)),
+            ("1:retired@2026-11-20T00:00:00.124Z,2:active", Ok(click())),
+            ("1:retired@2026-11-20T01:00:00.124+01:00,2:active", Ok(click())),
+            ("1:retired@2026-11-01T00:00:00Z,2:active", Err(Refused::RetiredKey)),
             ("1:revoked,2:active", Err(Refused::RevokedKey)),
             ("2:active", Err(Refused::UnknownKey)),
         ] {

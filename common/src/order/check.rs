@@ -176,7 +176,7 @@ fn check_reversal(reversal: &Reversal, flaws: &mut Flaws) {
     match (reversal.amount_minor, reversal.items.is_empty()) {
         (None, true) => flaws.add("reversal", "missing", "needs an amount, or items with amounts"),
         (Some(_), false) => {
-            flaws.add("reversal", "ambiguous", "has an amount and items: give only one of them")
+            flaws.add("reversal", "ambiguous", "has an amount and items: give only one of them");
         }
         _ => {}
     }

@@ -1,10 +1,14 @@
-//! The states of the signing keys, as an operator writes them: `1:retired,2:active,3:next`.
+//! The states of the signing keys, as an operator writes them: `1:retired@2026-11-01T00:00:00Z,2:active,3:next`.
 //!
 //! A key moves one way: next → active → retired → revoked. Exactly one is active; a key id is never used again.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+
+use chrono::{DateTime, SecondsFormat};
+
+use crate::time::Millis;
 
 /// How far a key is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,22 +18,13 @@ pub enum KeyState {
     /// Signs and verifies.
     Active,
     /// Signs no more, but shoppers still carry its tokens: verifies only.
-    Retired,
+    Retired {
+        /// From when on nothing it signed is believed: by then every edge had the next key. Without it a key that
+        /// leaks after its days could still sign clicks of today.
+        at: Option<Millis>,
+    },
     /// Leaked: nothing it signed is believed.
     Revoked,
-}
-
-impl KeyState {
-    const ALL: [Self; 4] = [Self::Next, Self::Active, Self::Retired, Self::Revoked];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Next => "next",
-            Self::Active => "active",
-            Self::Retired => "retired",
-            Self::Revoked => "revoked",
-        }
-    }
 }
 
 /// The state of every key that was ever issued. One is active.
@@ -40,7 +35,9 @@ pub struct KeyStates(BTreeMap<u8, KeyState>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadKeys {
     /// An entry that cannot be read.
-    #[error("key state {0:?} is not `<1 to 255>:<next|active|retired|revoked>`")]
+    #[error(
+        "key state {0:?} is not `<1 to 255>:<next|active|retired|revoked>` or `<1 to 255>:retired@<2026-11-01T00:00:00Z>`"
+    )]
     Entry(String),
     /// The same key twice.
     #[error("key {0} is named twice")]
@@ -93,14 +90,43 @@ impl FromStr for KeyStates {
 fn parse_entry(entry: &str) -> Option<(u8, KeyState)> {
     let (kid, state) = entry.split_once(':')?;
     let kid = kid.parse().ok().filter(|kid| *kid != 0)?;
-    Some((kid, KeyState::ALL.into_iter().find(|s| s.name() == state)?))
+    let state = match state.split_once('@') {
+        None => match state {
+            "next" => KeyState::Next,
+            "active" => KeyState::Active,
+            "retired" => KeyState::Retired { at: None },
+            "revoked" => KeyState::Revoked,
+            _ => return None,
+        },
+        Some(("retired", at)) => {
+            let at = DateTime::parse_from_rfc3339(at).ok()?.timestamp_millis();
+            KeyState::Retired { at: Some(Millis(u64::try_from(at).ok()?)) }
+        }
+        Some(_) => return None,
+    };
+    Some((kid, state))
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Next => f.write_str("next"),
+            Self::Active => f.write_str("active"),
+            Self::Retired { at: None } => f.write_str("retired"),
+            Self::Retired { at: Some(at) } => {
+                let at = DateTime::from_timestamp_millis(at.0.cast_signed()).unwrap_or_default();
+                write!(f, "retired@{}", at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+            }
+            Self::Revoked => f.write_str("revoked"),
+        }
+    }
 }
 
 impl fmt::Display for KeyStates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (kid, state)) in self.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
-            write!(f, "{comma}{kid}:{}", state.name())?;
+            write!(f, "{comma}{kid}:{state}")?;
         }
         Ok(())
     }
@@ -116,6 +142,13 @@ mod tests {
         assert_eq!(states.to_string(), "1:revoked,2:active,3:next");
         assert_eq!(states.active(), 2);
         assert_eq!(KeyStates::default().to_string(), "1:active");
+        for text in ["1:retired@2026-11-01T00:00:00Z,2:active", "1:retired@2026-11-01T00:00:00.123Z,2:active"]
+        {
+            assert_eq!(text.parse::<KeyStates>().expect(text).to_string(), text);
+        }
+        let elsewhere: KeyStates =
+            "2:active,1:retired@2026-11-01T02:00:00+02:00".parse().expect("key states");
+        assert_eq!(elsewhere.to_string(), "1:retired@2026-11-01T00:00:00Z,2:active");
     }
 
     #[test]
@@ -125,6 +158,10 @@ mod tests {
             ("0:active", BadKeys::Entry("0:active".to_owned())),
             ("256:active", BadKeys::Entry("256:active".to_owned())),
             ("1:on", BadKeys::Entry("1:on".to_owned())),
+            ("1:retired@", BadKeys::Entry("1:retired@".to_owned())),
+            ("1:retired@2026-11-01", BadKeys::Entry("1:retired@2026-11-01".to_owned())),
+            ("1:retired@1969-12-31T23:59:59Z", BadKeys::Entry("1:retired@1969-12-31T23:59:59Z".to_owned())),
+            ("1:active@2026-11-01T00:00:00Z", BadKeys::Entry("1:active@2026-11-01T00:00:00Z".to_owned())),
             ("1:active,1:next", BadKeys::Twice(1)),
             ("1:next", BadKeys::Active(0)),
             ("1:active,2:active", BadKeys::Active(2)),
