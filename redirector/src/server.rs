@@ -23,8 +23,6 @@ const BACKLOG: i32 = 4_096;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Requests under way may take so long after a stop; then their connections are dropped.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How often long-lived connections are looked at.
-const SWEEP: Duration = Duration::from_secs(5);
 
 /// Binds one listener for each worker to the same address; the kernel spreads connections over them.
 pub fn bind(listen: SocketAddr, workers: usize) -> anyhow::Result<(SocketAddr, Vec<TcpListener>)> {
@@ -80,7 +78,7 @@ async fn accept_until(
     connections: &Rc<Connections>,
     stop: &CancellationToken,
 ) {
-    let mut sweep = tokio::time::interval(SWEEP);
+    let mut sweep = tokio::time::interval(connection::SWEEP);
     loop {
         tokio::select! {
             biased;

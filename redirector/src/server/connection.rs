@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use runtime::clock;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -27,8 +27,12 @@ use tracing::{debug, error};
 use super::doors::{Doors, Seat};
 use crate::handler::{Body, Step, Worker};
 
-/// From the first byte of a request to the end of its headers, and from one request to the next.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often connections are looked at. The time of a request is known to this exactness only: a timer of its own for
+/// every request would cost a fiftieth of answering it.
+pub(super) const SWEEP: Duration = Duration::from_millis(500);
+/// Sweeps that a connection may take from one request, or from being opened, to the end of the next one's headers: five
+/// seconds, and up to one sweep more.
+const PATIENCE: u32 = 10;
 /// Request line and headers together: browsers send two kilobytes.
 const MAX_HEAD: usize = 16 * 1024;
 /// Then a connection is asked to end, so that no client stays on one worker for ever.
@@ -45,6 +49,8 @@ pub(super) struct Connections {
     builder: http1::Builder,
     open: RefCell<HashMap<u64, Rc<Control>>>,
     opened: Cell<u64>,
+    /// Sweeps so far: the clock of requests.
+    sweeps: Rc<Cell<u32>>,
     closed: Notify,
 }
 
@@ -64,6 +70,8 @@ struct Control {
     wish: Cell<Wish>,
     waker: RefCell<Option<Waker>>,
     since: Instant,
+    /// The sweep before its last request, or before it was opened.
+    heard: Cell<u32>,
 }
 
 impl Control {
@@ -77,13 +85,15 @@ impl Control {
 impl Connections {
     pub(super) fn new(worker: Worker, doors: Arc<Doors>) -> Self {
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD);
+        // Answers are one short piece. Slow requests are the sweep's business.
+        builder.header_read_timeout(None).writev(false).max_buf_size(MAX_HEAD);
         Self {
             worker: Rc::new(worker),
             doors,
             builder,
             open: RefCell::default(),
             opened: Cell::new(0),
+            sweeps: Rc::default(),
             closed: Notify::new(),
         }
     }
@@ -107,9 +117,11 @@ impl Connections {
             wish: Cell::new(Wish::Serve),
             waker: RefCell::default(),
             since: clock::monotonic(),
+            heard: Cell::new(self.sweeps.get()),
         });
         self.open.borrow_mut().insert(number, control.clone());
-        let service = Answers { worker: self.worker.clone(), peer: peer.ip() };
+        let (worker, sweeps) = (self.worker.clone(), self.sweeps.clone());
+        let service = Answers { worker, peer: peer.ip(), control: control.clone(), sweeps };
         let connection = Box::pin(self.builder.serve_connection(TokioIo::new(socket), service));
         let guarded = Guarded { connection, control, finishing: false };
         tokio::task::spawn_local(self.clone().attend(number, guarded, seat));
@@ -131,11 +143,14 @@ impl Connections {
         self.closed.notify_one();
     }
 
-    /// Ends connections that have become too old.
+    /// Ends connections that ask nothing, or too slowly, or have become too old.
     pub(super) fn sweep(&self) {
         let now = clock::monotonic();
+        let sweep = self.sweeps.get().wrapping_add(1);
+        self.sweeps.set(sweep);
         for control in self.open.borrow().values() {
             match now.duration_since(control.since) {
+                _ if sweep.wrapping_sub(control.heard.get()) > PATIENCE => control.wish(Wish::Drop),
                 age if age > LAST_AGE => control.wish(Wish::Drop),
                 age if age > MAX_AGE => control.wish(Wish::Finish),
                 _ => {}
@@ -195,6 +210,8 @@ impl Future for Guarded {
 struct Answers {
     worker: Rc<Worker>,
     peer: IpAddr,
+    control: Rc<Control>,
+    sweeps: Rc<Cell<u32>>,
 }
 
 type Answer = Result<Response<Body>, Infallible>;
@@ -205,6 +222,7 @@ impl Service<Request<Incoming>> for Answers {
     type Future = Either<Ready<Answer>, LocalBoxFuture<'static, Answer>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.control.heard.set(self.sweeps.get());
         match self.worker.answer(&request, self.peer) {
             Step::Done(reply) => Either::Left(ready(Ok(reply))),
             step => {
