@@ -201,3 +201,6 @@ fn fallen(standings: &Standings, at: Millis) -> Option<Verdict> {
     .into_iter()
     .find_map(|(holds, verdict)| (!holds).then_some(verdict))
 }
+
+#[cfg(test)]
+mod tests;

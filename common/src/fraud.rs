@@ -107,3 +107,62 @@ fn reason(flag: Flag, facts: &Facts<'_>) -> Option<String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(facts: Facts<'_>, expect: &[Flag]) {
+        let raised = flags(&facts);
+        assert_eq!(raised.iter().map(|(flag, _)| *flag).collect::<Vec<_>>(), expect, "{facts:?}");
+        assert!(raised.iter().all(|(_, reason)| !reason.is_empty() && !reason.contains('@')), "{raised:?}");
+    }
+
+    #[test]
+    fn each_flag_has_two_sides() {
+        use Flag::{ClickVelocity, FastOrder, SelfReferral, SharedBankAccount, TokenSpread};
+        let none = Facts::default();
+        check(none, &[]);
+        for (ms, expect) in
+            [(10_000, &[][..]), (9_999, &[FastOrder]), (0, &[FastOrder]), (i64::MIN, &[FastOrder])]
+        {
+            check(Facts { click_to_order_ms: Some(ms), ..none }, expect);
+        }
+        for (clicks_in_hour, usual_clicks_an_hour, expect) in [
+            (299, 0, &[][..]),
+            (300, 0, &[ClickVelocity]),
+            (300, 30, &[ClickVelocity]),
+            (300, 31, &[]),
+            (u64::MAX, u64::MAX / 9, &[ClickVelocity]),
+            (u64::MAX - 1, u64::MAX / 9, &[]),
+        ] {
+            check(Facts { clicks_in_hour, usual_clicks_an_hour, ..none }, expect);
+        }
+        for (orders_with_token, expect) in [(1, &[][..]), (3, &[]), (4, &[TokenSpread])] {
+            check(Facts { orders_with_token, ..none }, expect);
+        }
+        check(Facts { sharing_bank_account: 1, ..none }, &[SharedBankAccount]);
+        let (mia, other) = (Some("Mia+x@teapots.example.com"), Some("mia@teapots.example.com"));
+        check(Facts { customer_email: mia, affiliate_email: other, ..none }, &[SelfReferral]);
+        check(Facts { customer_email: mia, ..none }, &[]);
+        check(Facts { affiliate_email: mia, ..none }, &[]);
+    }
+
+    #[test]
+    fn an_order_may_raise_every_flag() {
+        let facts = Facts {
+            customer_email: Some("mia@gmail.com"),
+            affiliate_email: Some("m.i.a+shop@googlemail.com"),
+            click_to_order_ms: Some(-1),
+            orders_with_token: 9,
+            clicks_in_hour: 9_000,
+            usual_clicks_an_hour: 3,
+            sharing_bank_account: 2,
+        };
+        check(facts, &Flag::ALL);
+        for flag in Flag::ALL {
+            assert_eq!(Flag::from_name(flag.name()), Some(flag));
+        }
+    }
+}

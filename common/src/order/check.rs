@@ -196,3 +196,156 @@ fn check_reversal(reversal: &Reversal, flaws: &mut Flaws) {
     }
     flaws.total("reversal.items", reversal.items.iter().map(|item| item.amount_minor));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{Kind, ReversedItem};
+    use super::*;
+    use crate::time::Millis;
+
+    fn item(item_id: &str, net_minor: i64) -> Item {
+        Item { item_id: item_id.to_owned(), product_id: None, name: None, quantity: 1, net_minor }
+    }
+
+    fn placed() -> Event {
+        Event {
+            event_id: "evt-1".to_owned(),
+            order_ref: "A-1001".to_owned(),
+            kind: Kind::Placed,
+            version: 0,
+            occurred_at: Millis(1_795_000_000_000),
+            currency: Some("EUR".parse().expect("a currency")),
+            items: vec![item("1", 4_990)],
+            reversal: None,
+            click_ids: vec![],
+            coupon: None,
+            customer: None,
+            delivery: None,
+        }
+    }
+
+    fn refunded(amount_minor: Option<i64>, items: &[(&str, i64)]) -> Event {
+        let of = |&(item_id, amount_minor): &(&str, i64)| ReversedItem {
+            item_id: item_id.to_owned(),
+            quantity: 0,
+            amount_minor,
+        };
+        let items = items.iter().map(of).collect();
+        let reversal = Some(Reversal { reversal_id: "r1".to_owned(), amount_minor, items });
+        Event { kind: Kind::Refunded, items: vec![], reversal, ..placed() }
+    }
+
+    /// What is wrong, as `field code`.
+    #[track_caller]
+    fn check(event: &Event, expect: &[&str]) {
+        let flaws = event.check();
+        let short: Vec<String> = flaws.iter().map(|flaw| format!("{} {}", flaw.field, flaw.code)).collect();
+        assert_eq!(short, expect);
+        assert!(flaws.iter().all(|flaw| !flaw.words.is_empty()));
+    }
+
+    #[test]
+    fn good_reports_have_no_flaws() {
+        check(&placed(), &[]);
+        check(&Event { kind: Kind::Cancelled, items: vec![], currency: None, ..placed() }, &[]);
+        check(&Event { kind: Kind::Completed, items: vec![], currency: None, ..placed() }, &[]);
+        check(&refunded(Some(0), &[]), &[]);
+        check(&refunded(None, &[("1", 500), ("2", MAX_MINOR - 500)]), &[]);
+        check(&Event { kind: Kind::Chargeback, ..refunded(Some(MAX_MINOR), &[]) }, &[]);
+    }
+
+    #[test]
+    fn ids_are_neither_empty_nor_long_nor_odd() {
+        for (id, expect) in [
+            (String::new(), &["empty"][..]),
+            ("  ".to_owned(), &["empty"]),
+            ("x".repeat(MAX_TEXT + 1), &["too_long"]),
+            ("é".repeat(MAX_TEXT), &[]),
+            ("a\nb".to_owned(), &["control_character"]),
+            ("a\0".to_owned(), &["control_character"]),
+        ] {
+            let of = |field: &str| -> Vec<String> {
+                expect.iter().map(|code| format!("{field} {code}")).collect()
+            };
+            let check = |event: Event, field: &str| {
+                let (expect, flaws) = (of(field), event.check());
+                let short: Vec<String> = flaws.iter().map(|f| format!("{} {}", f.field, f.code)).collect();
+                assert_eq!(short, expect, "{id:?}");
+            };
+            check(Event { event_id: id.clone(), ..placed() }, "event_id");
+            check(Event { order_ref: id.clone(), ..placed() }, "order_ref");
+            check(Event { coupon: Some(id.clone()), ..placed() }, "coupon");
+            check(Event { click_ids: vec!["t".to_owned(), id.clone()], ..placed() }, "click_ids[1]");
+            check(Event { items: vec![item(&id, 1)], ..placed() }, "items[0].item_id");
+            check(refunded(None, &[(&id, 1)]), "reversal.items[0].item_id");
+        }
+    }
+
+    #[test]
+    fn amounts_stay_within_their_limits_alone_and_together() {
+        for (net, expect) in [
+            (0, &[][..]),
+            (MAX_MINOR, &[]),
+            (-1, &["items[0].net_minor negative"]),
+            (i64::MIN, &["items[0].net_minor negative"]),
+        ] {
+            check(&Event { items: vec![item("1", net)], ..placed() }, expect);
+        }
+        let too_large = ["items[0].net_minor too_large", "items too_large"];
+        check(&Event { items: vec![item("1", MAX_MINOR + 1)], ..placed() }, &too_large);
+        let sum = vec![item("1", MAX_MINOR), item("2", 1)];
+        check(&Event { items: sum, ..placed() }, &["items too_large"]);
+        check(&refunded(Some(-1), &[]), &["reversal.amount_minor negative"]);
+        check(&refunded(Some(i64::MAX), &[]), &["reversal.amount_minor too_large"]);
+        check(&refunded(None, &[("1", MAX_MINOR), ("2", 1)]), &["reversal.items too_large"]);
+        let many = vec![item("1", i64::MAX), item("2", i64::MAX)];
+        assert_eq!(Event { items: many, ..placed() }.check().len(), 3);
+    }
+
+    #[test]
+    fn a_reversal_belongs_to_refunds_and_says_one_thing() {
+        check(&refunded(None, &[]), &["reversal missing"]);
+        check(&refunded(Some(1), &[("1", 1)]), &["reversal ambiguous"]);
+        check(&Event { reversal: None, ..refunded(None, &[]) }, &["reversal missing"]);
+        check(&Event { kind: Kind::Placed, ..refunded(Some(1), &[]) }, &["reversal unexpected"]);
+        check(&refunded(None, &[("1", 1), ("1", 1)]), &["reversal.items[1].item_id duplicate"]);
+        check(&Event { currency: None, ..refunded(Some(1), &[]) }, &["currency missing"]);
+    }
+
+    #[test]
+    fn numbers_and_counts_fit_their_columns() {
+        let of = |item: Item| Event { items: vec![item], ..placed() };
+        check(&Event { version: MAX_NUMBER, occurred_at: Millis(MAX_TIME), ..placed() }, &[]);
+        check(&Event { version: MAX_NUMBER + 1, ..placed() }, &["version too_large"]);
+        check(&Event { occurred_at: Millis(MAX_TIME + 1), ..placed() }, &["occurred_at too_large"]);
+        check(&of(Item { product_id: Some(0), ..item("1", 1) }), &["items[0].product_id zero"]);
+        check(&of(Item { product_id: Some(u64::MAX), ..item("1", 1) }), &["items[0].product_id too_large"]);
+        check(&of(Item { quantity: 0, ..item("1", 1) }), &["items[0].quantity zero"]);
+        check(&of(Item { quantity: MAX_QUANTITY, ..item("1", 1) }), &[]);
+        check(&of(Item { quantity: u32::MAX, ..item("1", 1) }), &["items[0].quantity too_large"]);
+        check(
+            &of(Item { name: Some("\0".to_owned()), ..item("1", 1) }),
+            &["items[0].name control_character"],
+        );
+        check(&Event { currency: None, ..placed() }, &["currency missing"]);
+        check(
+            &Event { items: vec![item("1", 1), item("1", 2)], ..placed() },
+            &["items[1].item_id duplicate"],
+        );
+        let items = |n: usize| Event { items: (0..n).map(|n| item(&n.to_string(), 1)).collect(), ..placed() };
+        check(&items(MAX_ITEMS), &[]);
+        check(&items(MAX_ITEMS + 1), &["items too_many"]);
+        let clicks = |n: usize| Event { click_ids: vec!["t".to_owned(); n], ..placed() };
+        check(&clicks(MAX_CLICK_IDS), &[]);
+        check(&clicks(MAX_CLICK_IDS + 1), &["click_ids too_many"]);
+    }
+
+    #[test]
+    fn all_flaws_are_told_at_once() {
+        let event = Event { event_id: String::new(), currency: None, items: vec![item("", -1)], ..placed() };
+        check(
+            &event,
+            &["event_id empty", "currency missing", "items[0].item_id empty", "items[0].net_minor negative"],
+        );
+    }
+}
