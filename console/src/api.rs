@@ -3,7 +3,8 @@
 //! Times are RFC 3339 in UTC, spans are half-open, lists are pages behind a cursor, and every parameter that is not
 //! understood is refused by name, so that a mistyped filter never silently reports on everything.
 
-mod answer;
+pub(crate) mod answer;
+pub(crate) mod given;
 mod params;
 
 use axum::Json;

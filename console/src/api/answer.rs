@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use common::link::Standing;
 use serde::Serialize;
 
+use crate::report::earnings::{Earnings, Money};
 use crate::report::links::LinkReport;
 use crate::report::summary::Summary;
 use crate::report::visits::Union;
@@ -44,8 +45,30 @@ struct LinkAnswer {
     /// Null when the span cuts a day in two, or a stored sketch is damaged.
     unique_visits: Option<u64>,
     filtered_clicks: u64,
+    #[serde(flatten)]
+    earnings: EarningsAnswer,
     /// Only buckets with a click.
     buckets: Vec<BucketAnswer>,
+}
+
+/// What the clicks brought. All null when the span cuts a day in two.
+#[derive(Debug, Serialize)]
+struct EarningsAnswer {
+    /// Credited orders, cancelled ones left out.
+    orders: Option<u64>,
+    /// Orders for each human click, in percent to four places; null without clicks.
+    conversion_rate: Option<f64>,
+    /// By currency: amounts of two currencies are never added up.
+    earnings: Option<Vec<MoneyAnswer>>,
+}
+
+#[derive(Debug, Serialize)]
+struct MoneyAnswer {
+    currency: String,
+    orders: u64,
+    /// What remains after refunds.
+    revenue_minor: i64,
+    commission_minor: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,6 +94,8 @@ pub struct SummaryAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     unique_visits_unknown: Option<&'static str>,
     filtered_clicks: u64,
+    #[serde(flatten)]
+    earnings: EarningsAnswer,
     /// Every bucket of the span.
     buckets: Vec<BucketAnswer>,
 }
@@ -98,6 +123,7 @@ impl SummaryAnswer {
                 Union::Unreadable => Some("unreadable_sketch"),
             },
             filtered_clicks: summary.filtered,
+            earnings: EarningsAnswer::new(summary.earnings.as_ref(), summary.human),
             buckets: summary.buckets.iter().map(BucketAnswer::from).collect(),
         }
     }
@@ -126,7 +152,33 @@ impl From<LinkReport> for LinkAnswer {
             human_clicks: report.human,
             unique_visits: report.unique.people(),
             filtered_clicks: report.filtered,
+            earnings: EarningsAnswer::new(report.earnings.as_ref(), report.human),
             buckets: report.buckets.iter().map(BucketAnswer::from).collect(),
+        }
+    }
+}
+
+impl EarningsAnswer {
+    fn new(earnings: Option<&Earnings>, human: u64) -> Self {
+        /// Millionths in a percent.
+        const PPM_PERCENT: f64 = 10_000.0;
+        Self {
+            orders: earnings.map(Earnings::orders),
+            conversion_rate: earnings
+                .and_then(|earnings| earnings.conversion_ppm(human))
+                .map(|ppm| ppm as f64 / PPM_PERCENT),
+            earnings: earnings.map(|earnings| earnings.money.iter().map(MoneyAnswer::from).collect()),
+        }
+    }
+}
+
+impl From<&Money> for MoneyAnswer {
+    fn from(money: &Money) -> Self {
+        Self {
+            currency: money.currency.clone(),
+            orders: money.orders,
+            revenue_minor: money.revenue_minor,
+            commission_minor: money.commission_minor,
         }
     }
 }
@@ -150,6 +202,7 @@ fn standing_name(standing: Standing) -> &'static str {
     }
 }
 
-fn rfc3339(instant: DateTime<Utc>) -> String {
+/// A time as programs read it.
+pub(crate) fn rfc3339(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

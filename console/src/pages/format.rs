@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
-use crate::report::{Granularity, Range};
+use crate::report::earnings::Earnings;
+use crate::report::{Granularity, Range, amount};
 
 /// `1234567` → `1,234,567`.
 pub(super) fn count(n: u64) -> String {
@@ -29,6 +30,26 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     }
     let share = part as f64 * 100.0 / whole as f64;
     if part > 0 && share < 0.1 { "< 0.1 %".to_owned() } else { format!("{share:.1} %") }
+}
+
+/// Orders for each human click: `2.35 %`; a dash without clicks, and where orders are not known.
+pub(super) fn conversion(earnings: Option<&Earnings>, human: u64) -> String {
+    let Some(ppm) = earnings.and_then(|earnings| earnings.conversion_ppm(human)) else {
+        return "–".to_owned();
+    };
+    let hundredths = (ppm + 50) / 100;
+    if ppm > 0 && hundredths == 0 {
+        return "< 0.01 %".to_owned();
+    }
+    format!("{}.{:02} %", count(hundredths / 100), hundredths % 100)
+}
+
+/// Commission in each currency, `1.50 EUR`; a dash without any.
+pub(super) fn commission(earnings: Option<&Earnings>) -> Vec<String> {
+    let money = earnings.map(|earnings| earnings.money.as_slice()).unwrap_or_default();
+    let earned = money.iter().filter(|money| money.commission_minor != 0);
+    let amounts: Vec<String> = earned.map(|money| amount(money.commission_minor, &money.currency)).collect();
+    if amounts.is_empty() { vec!["–".to_owned()] } else { amounts }
 }
 
 /// A bucket's time in full: `Tue 17 Nov 2026` or `Tue 17 Nov 2026, 14:00`.
@@ -93,6 +114,28 @@ pub(super) fn word(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::earnings::Money;
+
+    #[test]
+    fn conversions_are_rounded_and_unknown_ones_are_dashes() {
+        let earned = |orders| {
+            let money =
+                Money { currency: "EUR".to_owned(), orders, revenue_minor: 0, commission_minor: 1_250 };
+            Earnings { money: vec![money] }
+        };
+        for (orders, human, text) in [
+            (1, 8, "12.50 %"),
+            (1, 3, "33.33 %"),
+            (0, 5, "0.00 %"),
+            (1, 1_000_000, "< 0.01 %"),
+            (20, 1, "2,000.00 %"),
+            (4, 0, "–"),
+        ] {
+            assert_eq!(conversion(Some(&earned(orders)), human), text);
+        }
+        assert_eq!((conversion(None, 9), commission(None)), ("–".to_owned(), vec!["–".to_owned()]));
+        assert_eq!(commission(Some(&earned(1))), ["12.50 EUR"]);
+    }
 
     #[test]
     fn numbers_are_grouped_and_unknown_ones_are_dashes() {

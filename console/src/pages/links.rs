@@ -1,4 +1,4 @@
-//! `/links`: the programme's clicks, and the links they came through.
+//! `/links`: the programme's clicks, the links they came through, and what they brought.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -13,6 +13,7 @@ use super::strip::Strip;
 use super::{Frame, format, now};
 use crate::db;
 use crate::problem::Failure;
+use crate::report::earnings::Earnings;
 use crate::report::links::LinkReport;
 use crate::report::select::{self, Place, Rank};
 use crate::report::{Range, books, links, summary};
@@ -66,6 +67,10 @@ struct Row {
     human: String,
     unique: String,
     filtered: String,
+    orders: String,
+    conversion: String,
+    /// One for each currency.
+    commission: Vec<String>,
 }
 
 /// Answers `/links`.
@@ -131,6 +136,9 @@ impl Row {
             human: format::count(report.human),
             unique: format::count_or_dash(report.unique.people()),
             filtered: format::count(report.filtered),
+            orders: format::count_or_dash(report.earnings.as_ref().map(Earnings::orders)),
+            conversion: format::conversion(report.earnings.as_ref(), report.human),
+            commission: format::commission(report.earnings.as_ref()),
         }
     }
 }

@@ -73,7 +73,8 @@ fn name_of_os(code: i16) -> String {
     word(code, |code| Os::from_code(code).map(Os::name))
 }
 
-fn name_of_channel(code: i16) -> String {
+/// The name of a traffic source.
+pub fn name_of_channel(code: i16) -> String {
     word(code, |code| Channel::from_code(code).map(Channel::name))
 }
 

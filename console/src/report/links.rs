@@ -7,6 +7,7 @@ use common::link::{Standing, standing};
 use common::time::Millis;
 use sqlx::PgConnection;
 
+use super::earnings::{self, Earnings};
 use super::visits::{self, Union, Visits};
 use super::{Bucket, Range, count};
 
@@ -23,6 +24,8 @@ pub struct LinkReport {
     pub filtered: u64,
     /// Distinct people over the whole span.
     pub unique: Union,
+    /// What the clicks brought. `None`: the span cuts a day in two.
+    pub earnings: Option<Earnings>,
     /// Buckets that have a click, in order; the others are left out.
     pub buckets: Vec<Bucket>,
 }
@@ -62,13 +65,15 @@ pub async fn of(
     let facts = facts(conn, ids).await?;
     let mut buckets = buckets(conn, ids, range).await?;
     let mut visits = visits::of_links(conn, ids, range).await?;
+    let mut earnings = earnings::of_links(conn, ids, range, now).await?;
     let mut by_id: HashMap<i64, LinkFacts> = facts.into_iter().map(|link| (link.link_id, link)).collect();
     let links = ids.iter().filter_map(|id| by_id.remove(id));
     Ok(links
         .map(|link| {
             let buckets = buckets.remove(&link.link_id).unwrap_or_default();
             let visits = visits.remove(&link.link_id).unwrap_or_default();
-            assemble(link, buckets, &visits, range, now)
+            let earnings = earnings.as_mut().map(|all| all.remove(&link.link_id).unwrap_or_default());
+            LinkReport { earnings, ..assemble(link, buckets, &visits, range, now) }
         })
         .collect())
 }
@@ -90,7 +95,8 @@ fn assemble(
         standing: standing(link.is_tracked, link.expiry_date.map(millis), millis(now)),
         human: buckets.iter().map(|bucket| bucket.human).sum(),
         filtered: buckets.iter().map(|bucket| bucket.filtered).sum(),
-        unique: if range.has_unique_visits(now) { visits.union() } else { Union::CutsADay },
+        unique: if range.is_whole_days(now) { visits.union() } else { Union::CutsADay },
+        earnings: None,
         buckets,
         link,
     }

@@ -118,9 +118,9 @@ impl Range {
         (self.from.date_naive(), Granularity::Day.ceil(self.to).date_naive())
     }
 
-    /// Whether unique visits can be told: sketches are daily, so the span must not cut a day in two. One that ends
+    /// Whether unique visits and earnings can be told: they are daily, so the span must not cut a day in two. One that ends
     /// inside today is whole when nothing has happened yet after its end.
-    pub fn has_unique_visits(&self, now: DateTime<Utc>) -> bool {
+    pub fn is_whole_days(&self, now: DateTime<Utc>) -> bool {
         let is_midnight = |instant: DateTime<Utc>| instant.time() == NaiveTime::MIN;
         is_midnight(self.from) && (is_midnight(self.to) || self.to > now)
     }
@@ -179,7 +179,7 @@ mod tests {
     fn unique_visits_need_whole_days_or_an_end_that_has_not_come() {
         let now = at("2026-11-20T14:10:00Z");
         let known = |from: &str, to: &str| {
-            Range::new(at(from), at(to), Granularity::Hour).expect("a good span").has_unique_visits(now)
+            Range::new(at(from), at(to), Granularity::Hour).expect("a good span").is_whole_days(now)
         };
         assert!(known("2026-11-19T00:00:00Z", "2026-11-20T00:00:00Z"));
         assert!(known("2026-11-19T00:00:00Z", "2026-11-20T15:00:00Z"));

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::earnings::{self, Earnings};
 use super::visits::{self, Union};
 use super::{Bucket, Range, count};
 
@@ -15,6 +16,8 @@ pub struct Summary {
     pub filtered: u64,
     /// Distinct people over all links.
     pub unique: Union,
+    /// What the clicks brought. `None`: the span cuts a day in two.
+    pub earnings: Option<Earnings>,
     /// Every bucket of the span in order, also those without a click.
     pub buckets: Vec<Bucket>,
 }
@@ -26,7 +29,8 @@ pub async fn of(conn: &mut PgConnection, range: &Range, now: DateTime<Utc>) -> s
         .fetch_all(&mut *conn)
         .await?;
     let unique =
-        if range.has_unique_visits(now) { visits::of_programme(conn, range).await? } else { Union::CutsADay };
+        if range.is_whole_days(now) { visits::of_programme(conn, range).await? } else { Union::CutsADay };
+    let earnings = earnings::of_programme(conn, range, now).await?;
     let mut counted = rows.into_iter().peekable();
     let buckets: Vec<Bucket> = range
         .bucket_starts()
@@ -41,6 +45,7 @@ pub async fn of(conn: &mut PgConnection, range: &Range, now: DateTime<Utc>) -> s
         human: buckets.iter().map(|bucket| bucket.human).sum(),
         filtered: buckets.iter().map(|bucket| bucket.filtered).sum(),
         unique,
+        earnings,
         buckets,
     })
 }

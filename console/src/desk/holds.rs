@@ -1,0 +1,211 @@
+//! `/v1/holds`: what waits for somebody to look at it, and what they decide.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::response::Response;
+use common::fraud::Flag;
+use serde::Serialize;
+use sqlx::PgConnection;
+use tracing::info;
+
+use super::decision::Decision;
+use super::shape::{List, NothingFits, json, time, unknown_cursor, vendor_of};
+use crate::api::given::{Given, is_name};
+use crate::auth::{Caller, Scope};
+use crate::db;
+use crate::problem::Failure;
+use crate::report::holds::{self, Hold};
+use crate::server::App;
+
+/// Where the list is.
+pub(super) const PATH: &str = "/v1/holds";
+
+/// One hold.
+#[derive(Debug, Serialize)]
+pub(super) struct HoldAnswer {
+    object: &'static str,
+    /// Its place in the list: what `starting_after` takes.
+    hold_id: String,
+    order_id: String,
+    order_ref: String,
+    vendor_id: i64,
+    vendor: String,
+    flag: String,
+    reason: String,
+    state: String,
+    raised_at: Option<String>,
+    reviewed_by: Option<String>,
+    reviewed_at: Option<String>,
+    note: Option<String>,
+    order_status: String,
+    currency: Option<String>,
+    commission_minor: i64,
+    affiliate: Option<String>,
+}
+
+/// What a reviewer may find.
+#[derive(Debug, Clone, Copy)]
+enum Finding {
+    /// All is well: the commission may be paid.
+    Released,
+    /// It is what it looked like: the commission stays where it is.
+    Confirmed,
+}
+
+impl Finding {
+    fn state(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::Confirmed => "confirmed",
+        }
+    }
+}
+
+/// What is in the address of a decision: an order and one of its flags.
+type Named = Result<Path<(String, String)>, PathRejection>;
+
+/// One page of holds, those that have waited longest first.
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+/// Lets a commission go.
+pub(super) async fn release(
+    State(app): State<App>,
+    caller: Caller,
+    named: Named,
+    request: Request,
+) -> Response {
+    json(decide(&app, &caller, named, Finding::Released, request).await)
+}
+
+/// Keeps a commission back for good.
+pub(super) async fn confirm(
+    State(app): State<App>,
+    caller: Caller,
+    named: Named,
+    request: Request,
+) -> Response {
+    json(decide(&app, &caller, named, Finding::Confirmed, request).await)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<HoldAnswer>, Failure> {
+    caller.require(Scope::HoldsReview)?;
+    let mut given = Given::read(query);
+    let asked = given.id("vendor");
+    let state = given.word("state", &["open", "released", "confirmed"]);
+    let (limit, after) = (given.limit(), given.one("starting_after"));
+    given.finish("state, vendor, limit, starting_after").map_err(Failure::Parameters)?;
+    let vendor = match vendor_of(caller, asked) {
+        Ok(vendor) => vendor,
+        Err(NothingFits) => return Ok(List::empty(PATH)),
+    };
+    let mut snapshot = db::snapshot(&app.pool).await?;
+    let after = match after {
+        None => None,
+        Some(cursor) => {
+            let (order_id, flag) = cursor.split_once('.').ok_or_else(unknown_cursor)?;
+            let known = is_name(order_id) && Flag::from_name(flag).is_some();
+            let last =
+                if known { holds::one(&mut snapshot, caller.vendor, order_id, flag).await? } else { None };
+            Some(last.ok_or_else(unknown_cursor)?.place())
+        }
+    };
+    let rows = holds::list(&mut snapshot, vendor, state.as_deref(), after.as_ref(), limit + 1).await?;
+    snapshot.commit().await?;
+    Ok(List::cut(PATH, rows, limit, HoldAnswer::from))
+}
+
+async fn decide(
+    app: &App,
+    caller: &Caller,
+    named: Named,
+    finding: Finding,
+    request: Request,
+) -> Result<HoldAnswer, Failure> {
+    caller.require(Scope::HoldsReview)?;
+    let decision = Decision::read(caller, request).await?;
+    let Path((order_id, flag)) = named.map_err(|_| no_such_hold())?;
+    if !is_name(&order_id) || Flag::from_name(&flag).is_none() {
+        return Err(no_such_hold());
+    }
+    let is_decided =
+        write(app, caller, &order_id, &flag, finding, &decision).await.map_err(Failure::writing)?;
+    let mut conn = app.pool.acquire().await?;
+    let hold = holds::one(&mut conn, caller.vendor, &order_id, &flag).await?.ok_or_else(no_such_hold)?;
+    if !is_decided {
+        return Err(decided_before(&hold));
+    }
+    info!(by = decision.by, order = order_id, flag, finding = finding.state(), "a hold was reviewed");
+    Ok(HoldAnswer::from(hold))
+}
+
+/// Writes the decision down and lets `settle` look at the order again, both or neither. False: there was no open hold.
+async fn write(
+    app: &App,
+    caller: &Caller,
+    order_id: &str,
+    flag: &str,
+    finding: Finding,
+    decision: &Decision,
+) -> sqlx::Result<bool> {
+    let mut tx = app.operator.begin().await?;
+    let decided = sqlx::query_file!(
+        "src/desk/decide_hold.sql",
+        order_id,
+        caller.vendor,
+        flag,
+        finding.state(),
+        decision.by,
+        decision.at,
+        decision.note
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(order) = decided else { return Ok(false) };
+    enqueue(&mut tx, order.vendor_id, &order.order_ref).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Lets `settle` look at an order again, as soon as this transaction is committed.
+pub(super) async fn enqueue(conn: &mut PgConnection, vendor_id: i64, order_ref: &str) -> sqlx::Result<()> {
+    sqlx::query!("insert into order_due (vendor_id, order_ref) values ($1, $2)", vendor_id, order_ref)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!("select pg_notify('order_due', '')").execute(conn).await?;
+    Ok(())
+}
+
+fn no_such_hold() -> Failure {
+    Failure::Missing("no_such_hold", "there is no such hold".to_owned())
+}
+
+fn decided_before(hold: &Hold) -> Failure {
+    let by = hold.reviewed_by.as_deref().unwrap_or("somebody");
+    Failure::Conflict("already_reviewed", format!("this hold was {} by {by}; a review is final", hold.state))
+}
+
+impl From<Hold> for HoldAnswer {
+    fn from(hold: Hold) -> Self {
+        Self {
+            object: "hold",
+            hold_id: format!("{}.{}", hold.order_id, hold.flag),
+            order_id: hold.order_id,
+            order_ref: hold.order_ref,
+            vendor_id: hold.vendor_id,
+            vendor: hold.vendor,
+            flag: hold.flag,
+            reason: hold.reason,
+            state: hold.state,
+            raised_at: time(Some(hold.raised_at)),
+            reviewed_by: hold.reviewed_by,
+            reviewed_at: time(hold.reviewed_at),
+            note: hold.note,
+            order_status: hold.order_status,
+            currency: hold.currency,
+            commission_minor: hold.commission_minor,
+            affiliate: hold.affiliate,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! `/v1/orders`: a list of orders, and one of them with everything the shop reported.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use chrono::{DateTime, TimeDelta};
+use common::order::{Customer, Delivery, Event, Folded, Status, fold};
+use serde::Serialize;
+
+use super::holds::HoldAnswer;
+use super::shape::{List, NothingFits, json, name_in, no_such_order, time, unknown_cursor, vendor_of};
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope};
+use crate::db;
+use crate::problem::Failure;
+use crate::report::breakdown::name_of_channel;
+use crate::report::holds;
+use crate::report::orders::{self, Filter, LineFacts, OrderFacts, Reported, Sibling};
+use crate::server::App;
+
+/// Where the list is.
+pub(super) const PATH: &str = "/v1/orders";
+
+/// One order, as lists show it.
+#[derive(Debug, Serialize)]
+pub(super) struct OrderAnswer {
+    object: &'static str,
+    order_id: String,
+    order_ref: String,
+    vendor_id: i64,
+    vendor: String,
+    status: String,
+    currency: Option<String>,
+    net_minor: i64,
+    refunded_minor: i64,
+    commission_minor: i64,
+    paid_minor: i64,
+    link: Option<String>,
+    affiliate_id: Option<i64>,
+    affiliate: Option<String>,
+    credited_by: Option<String>,
+    /// Why nobody is credited.
+    not_credited: Option<String>,
+    click_at: Option<String>,
+    traffic_source: Option<String>,
+    placed_at: Option<String>,
+    completed_at: Option<String>,
+    matures_at: Option<String>,
+    is_held: bool,
+}
+
+/// One order in detail.
+#[derive(Debug, Serialize)]
+struct OrderDetail {
+    #[serde(flatten)]
+    order: OrderAnswer,
+    customer: Option<Customer>,
+    delivery: Option<Delivery>,
+    items: Vec<ItemAnswer>,
+    holds: Vec<HoldAnswer>,
+    /// Other vendors' parts of the same order: for the programme only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    siblings: Option<Vec<SiblingAnswer>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ItemAnswer {
+    item_id: String,
+    product_id: Option<i64>,
+    name: Option<String>,
+    quantity: i32,
+    refunded_quantity: i32,
+    net_minor: i64,
+    refunded_minor: i64,
+    rate_ppm: Option<i32>,
+    rate_source: Option<String>,
+    commission_minor: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct SiblingAnswer {
+    order_id: String,
+    order_ref: String,
+    vendor_id: i64,
+    vendor: String,
+    status: String,
+    currency: Option<String>,
+    net_minor: i64,
+    refunded_minor: i64,
+    commission_minor: i64,
+}
+
+/// One page of orders, newest first.
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+/// One order.
+pub(super) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    order_id: Result<Path<String>, PathRejection>,
+) -> Response {
+    json(detail(&app, &caller, order_id).await)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<OrderAnswer>, Failure> {
+    caller.require(Scope::ReportsRead)?;
+    let mut given = Given::read(query);
+    let asked = given.id("vendor");
+    let (mut from, to) = given.span();
+    if to.is_some() {
+        // A span leaves out orders without a time, which stand at the epoch.
+        from = from.or(Some(DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1)));
+    }
+    let filter = Filter {
+        vendor_id: None,
+        affiliate_id: given.id("affiliate"),
+        link: given.one("link").and_then(|code| given.code("link", code)),
+        status: given.word("status", &Status::ALL.map(Status::name)),
+        currency: given.currency().map(|currency| currency.to_string()),
+        from,
+        to,
+    };
+    let (limit, after) = (given.limit(), given.name("starting_after"));
+    given
+        .finish("vendor, affiliate, link, status, currency, from, to, limit, starting_after")
+        .map_err(Failure::Parameters)?;
+    let filter = match vendor_of(caller, asked) {
+        Ok(vendor_id) => Filter { vendor_id, ..filter },
+        Err(NothingFits) => return Ok(List::empty(PATH)),
+    };
+    let mut snapshot = db::snapshot(&app.pool).await?;
+    let after = match after {
+        None => None,
+        Some(id) => {
+            let last = orders::one(&mut snapshot, caller.vendor, &id).await?;
+            Some(last.ok_or_else(unknown_cursor)?.place())
+        }
+    };
+    let rows = orders::list(&mut snapshot, &filter, after.as_ref(), limit + 1).await?;
+    snapshot.commit().await?;
+    Ok(List::cut(PATH, rows, limit, OrderAnswer::from))
+}
+
+async fn detail(
+    app: &App,
+    caller: &Caller,
+    order_id: Result<Path<String>, PathRejection>,
+) -> Result<OrderDetail, Failure> {
+    caller.require(Scope::ReportsRead)?;
+    let order_id = name_in(order_id, no_such_order)?;
+    let mut snapshot = db::snapshot(&app.pool).await?;
+    let order = orders::one(&mut snapshot, caller.vendor, &order_id).await?.ok_or_else(no_such_order)?;
+    let lines = orders::lines(&mut snapshot, &order).await?;
+    let reported = orders::events(&mut snapshot, &order).await?;
+    let holds = holds::of_order(&mut snapshot, caller.vendor, &order_id).await?;
+    let siblings = match caller.vendor {
+        Some(_) => None,
+        None => Some(orders::siblings(&mut snapshot, &order).await?),
+    };
+    snapshot.commit().await?;
+    let folded = folded(&reported)?;
+    Ok(OrderDetail {
+        order: OrderAnswer::from(order),
+        customer: folded.customer,
+        delivery: folded.delivery,
+        items: lines.into_iter().map(ItemAnswer::from).collect(),
+        holds: holds.into_iter().map(HoldAnswer::from).collect(),
+        siblings: siblings.map(|siblings| siblings.into_iter().map(SiblingAnswer::from).collect()),
+    })
+}
+
+/// The order as the events that take part make it.
+pub(super) fn folded(reported: &[Reported]) -> Result<Folded, Failure> {
+    let taking_part = reported.iter().filter(|reported| reported.parked.is_none());
+    let events: Result<Vec<Event>, _> = taking_part.map(Reported::event).collect();
+    let events =
+        events.map_err(|error| Failure::Fault(format!("a stored order event cannot be read: {error}")))?;
+    Ok(fold(&events))
+}
+
+impl From<OrderFacts> for OrderAnswer {
+    fn from(order: OrderFacts) -> Self {
+        Self {
+            object: "order",
+            order_id: order.order_id,
+            order_ref: order.order_ref,
+            vendor_id: order.vendor_id,
+            vendor: order.vendor,
+            status: order.status,
+            currency: order.currency,
+            net_minor: order.net_minor,
+            refunded_minor: order.refunded_minor,
+            commission_minor: order.commission_minor,
+            paid_minor: order.paid_minor,
+            link: order.link,
+            affiliate_id: order.affiliate_id,
+            affiliate: order.affiliate,
+            credited_by: order.credited_by,
+            not_credited: order.not_credited,
+            click_at: time(order.click_at),
+            traffic_source: order.channel.map(name_of_channel),
+            placed_at: time(order.placed_at),
+            completed_at: time(order.completed_at),
+            matures_at: time(order.matures_at),
+            is_held: order.is_held,
+        }
+    }
+}
+
+impl From<LineFacts> for ItemAnswer {
+    fn from(line: LineFacts) -> Self {
+        Self {
+            item_id: line.item_id,
+            product_id: line.product_id,
+            name: line.name,
+            quantity: line.quantity,
+            refunded_quantity: line.refunded_quantity,
+            net_minor: line.net_minor,
+            refunded_minor: line.refunded_minor,
+            rate_ppm: line.rate_ppm,
+            rate_source: line.rate_source,
+            commission_minor: line.commission_minor,
+        }
+    }
+}
+
+impl From<Sibling> for SiblingAnswer {
+    fn from(sibling: Sibling) -> Self {
+        Self {
+            order_id: sibling.order_id,
+            order_ref: sibling.order_ref,
+            vendor_id: sibling.vendor_id,
+            vendor: sibling.vendor,
+            status: sibling.status,
+            currency: sibling.currency,
+            net_minor: sibling.net_minor,
+            refunded_minor: sibling.refunded_minor,
+            commission_minor: sibling.commission_minor,
+        }
+    }
+}

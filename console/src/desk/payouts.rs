@@ -1,0 +1,387 @@
+//! `/v1/payouts`: somebody asks for a batch, the aggregator collects it, and a second person decides.
+
+use std::collections::HashMap;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use common::money::{Currency, MAX_MINOR};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use tracing::info;
+
+use super::decision::{Decision, unusable};
+use super::shape::{List, NothingFits, json, name_in, now, require_any, time, unknown_cursor, vendor_of};
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope};
+use crate::problem::Failure;
+use crate::report::payouts::{self, Batch, Filter, MAX_ORDERS, PayoutLine, PayoutOrder};
+use crate::server::App;
+use crate::{body, db};
+
+/// Where the list is.
+pub(super) const PATH: &str = "/v1/payouts";
+
+/// Any of these may look at payouts.
+pub(super) const READERS: [Scope; 3] = [Scope::ReportsRead, Scope::PayoutsWrite, Scope::PayoutsApprove];
+
+/// The states of a batch.
+const STATES: [&str; 6] = ["requested", "open", "empty", "approved", "paid", "rejected"];
+
+/// One batch, as lists show it.
+#[derive(Debug, Serialize)]
+struct BatchAnswer {
+    object: &'static str,
+    payout_batch_id: String,
+    vendor_id: Option<i64>,
+    vendor: Option<String>,
+    currency: String,
+    minimum_minor: i64,
+    state: String,
+    requested_by: String,
+    requested_at: Option<String>,
+    collected_at: Option<String>,
+    decided_by: Option<String>,
+    decided_at: Option<String>,
+    note: Option<String>,
+    paid_at: Option<String>,
+    line_count: i64,
+    amount_minor: i64,
+    paid_minor: i64,
+}
+
+/// One batch in detail.
+#[derive(Debug, Serialize)]
+struct BatchDetail {
+    #[serde(flatten)]
+    batch: BatchAnswer,
+    lines: Vec<LineAnswer>,
+    /// Whether some orders were left out of the lines: a batch may have more than an answer should.
+    has_more_orders: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct LineAnswer {
+    vendor_id: i64,
+    vendor: String,
+    affiliate_id: i64,
+    affiliate: String,
+    amount_minor: i64,
+    paid_minor: Option<i64>,
+    order_count: i64,
+    orders: Vec<OrderPart>,
+}
+
+#[derive(Debug, Serialize)]
+struct OrderPart {
+    order_id: String,
+    order_ref: String,
+    link: Option<String>,
+    /// Negative: taken back after a refund.
+    owed_minor: i64,
+    state: String,
+}
+
+/// What is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    currency: String,
+    vendor_id: Option<i64>,
+    minimum_minor: Option<i64>,
+}
+
+/// What the second person says.
+#[derive(Debug, Clone, Copy)]
+enum Verdict {
+    Approved,
+    Rejected,
+}
+
+impl Verdict {
+    fn state(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// The batch in an address.
+pub(super) type Named = Result<Path<String>, PathRejection>;
+
+/// One page of batches, newest first.
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+/// One batch with its lines and their orders.
+pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
+    json(detail(&app, &caller, named).await)
+}
+
+/// Asks for a batch.
+pub(super) async fn request(State(app): State<App>, caller: Caller, request: Request) -> Response {
+    let batch = ask(&app, &caller, request).await;
+    let location = batch
+        .as_ref()
+        .ok()
+        .and_then(|batch| HeaderValue::try_from(format!("{PATH}/{}", batch.payout_batch_id)).ok());
+    match location {
+        Some(location) => (StatusCode::ACCEPTED, [(header::LOCATION, location)], json(batch)).into_response(),
+        None => json(batch),
+    }
+}
+
+/// Approves a batch that somebody else asked for.
+pub(super) async fn approve(
+    State(app): State<App>,
+    caller: Caller,
+    named: Named,
+    request: Request,
+) -> Response {
+    json(decide(&app, &caller, named, Verdict::Approved, request).await)
+}
+
+/// Rejects a batch that somebody else asked for, with a reason.
+pub(super) async fn reject(
+    State(app): State<App>,
+    caller: Caller,
+    named: Named,
+    request: Request,
+) -> Response {
+    json(decide(&app, &caller, named, Verdict::Rejected, request).await)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<BatchAnswer>, Failure> {
+    require_any(caller, &READERS)?;
+    let mut given = Given::read(query);
+    let asked = given.id("vendor");
+    let state = given.word("state", &STATES);
+    let currency = given.currency().map(|currency| currency.to_string());
+    let (limit, after) = (given.limit(), given.name("starting_after"));
+    given.finish("vendor, state, currency, limit, starting_after").map_err(Failure::Parameters)?;
+    let filter = match vendor_of(caller, asked) {
+        Ok(vendor_id) => Filter { vendor_id, state, currency },
+        Err(NothingFits) => return Ok(List::empty(PATH)),
+    };
+    let mut snapshot = db::snapshot(&app.pool).await?;
+    let after = match after {
+        None => None,
+        Some(id) => {
+            let last = payouts::one(&mut snapshot, caller.vendor, &id).await?;
+            Some(last.ok_or_else(unknown_cursor)?.place())
+        }
+    };
+    let rows = payouts::list(&mut snapshot, &filter, after.as_ref(), limit + 1).await?;
+    snapshot.commit().await?;
+    Ok(List::cut(PATH, rows, limit, BatchAnswer::from))
+}
+
+async fn detail(app: &App, caller: &Caller, named: Named) -> Result<BatchDetail, Failure> {
+    require_any(caller, &READERS)?;
+    let id = name_in(named, no_such_payout)?;
+    let mut snapshot = db::snapshot(&app.pool).await?;
+    let batch = payouts::one(&mut snapshot, caller.vendor, &id).await?.ok_or_else(no_such_payout)?;
+    let lines = payouts::lines(&mut snapshot, &batch).await?;
+    let mut orders = payouts::orders(&mut snapshot, &batch).await?;
+    snapshot.commit().await?;
+    let has_more_orders = orders.len() as i64 > MAX_ORDERS;
+    orders.truncate(MAX_ORDERS as usize);
+    let mut by_line = HashMap::<(i64, i64), Vec<OrderPart>>::new();
+    for order in orders {
+        by_line.entry((order.vendor_id, order.affiliate_id)).or_default().push(OrderPart::from(order));
+    }
+    let line = |line: PayoutLine| {
+        let orders = by_line.remove(&(line.vendor_id, line.affiliate_id)).unwrap_or_default();
+        LineAnswer::new(line, orders)
+    };
+    Ok(BatchDetail {
+        batch: BatchAnswer::from(batch),
+        lines: lines.into_iter().map(line).collect(),
+        has_more_orders,
+    })
+}
+
+async fn ask(app: &App, caller: &Caller, request: Request) -> Result<BatchAnswer, Failure> {
+    caller.require(Scope::PayoutsWrite)?;
+    let wanted: Wanted = body::decision(request).await?;
+    let currency: Currency = wanted
+        .currency
+        .parse()
+        .map_err(|error| unusable("currency", "invalid_currency", format!("{error}")))?;
+    let minimum_minor = wanted.minimum_minor.unwrap_or(1);
+    if !(1..=MAX_MINOR).contains(&minimum_minor) {
+        let detail = format!("`minimum_minor` must be a whole number from 1 to {MAX_MINOR}");
+        return Err(unusable("minimum_minor", "invalid_amount", detail));
+    }
+    let vendor = vendor_of(caller, wanted.vendor_id).map_err(|NothingFits| no_such_vendor())?;
+    let mut tx = app.operator.begin().await.map_err(Failure::writing)?;
+    if let Some(vendor_id) = vendor
+        && !is_vendor(&mut tx, vendor_id).await.map_err(Failure::writing)?
+    {
+        return Err(no_such_vendor());
+    }
+    let write = async {
+        let id = sqlx::query_file_scalar!(
+            "src/desk/request_payout.sql",
+            vendor,
+            currency.as_str(),
+            minimum_minor,
+            caller.name,
+            now()
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        wake(&mut tx).await?;
+        tx.commit().await?;
+        Ok(id)
+    };
+    let id = write.await.map_err(Failure::writing)?;
+    info!(by = caller.name, payout = id, "a payout was requested");
+    read(app, caller, &id).await
+}
+
+async fn decide(
+    app: &App,
+    caller: &Caller,
+    named: Named,
+    verdict: Verdict,
+    request: Request,
+) -> Result<BatchAnswer, Failure> {
+    caller.require(Scope::PayoutsApprove)?;
+    let decision = Decision::read(caller, request).await?;
+    if matches!(verdict, Verdict::Rejected) && decision.note.is_none() {
+        return Err(unusable("note", "note_needed", "say in `note` why the payout is rejected"));
+    }
+    let id = name_in(named, no_such_payout)?;
+    let is_decided = write(app, caller, &id, verdict, &decision).await.map_err(Failure::writing)?;
+    let batch = read(app, caller, &id).await?;
+    if !is_decided {
+        return Err(not_decided(&batch, caller));
+    }
+    info!(by = decision.by, payout = id, verdict = verdict.state(), "a payout was decided");
+    Ok(batch)
+}
+
+/// Writes the decision down and wakes the aggregator. False: it may not be decided, or not by this person.
+async fn write(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    verdict: Verdict,
+    decision: &Decision,
+) -> sqlx::Result<bool> {
+    let mut tx = app.operator.begin().await?;
+    let decided = sqlx::query_file!(
+        "src/desk/decide_payout.sql",
+        id,
+        caller.vendor,
+        verdict.state(),
+        decision.by,
+        decision.at,
+        decision.note
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if decided.is_none() {
+        return Ok(false);
+    }
+    wake(&mut tx).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Postgres tells the aggregator as soon as this transaction is committed, and not before.
+async fn wake(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("select pg_notify('payout', '')").execute(conn).await?;
+    Ok(())
+}
+
+async fn is_vendor(conn: &mut PgConnection, vendor_id: i64) -> sqlx::Result<bool> {
+    let found = sqlx::query_scalar!("select vendor_id from vendor where vendor_id = $1", vendor_id);
+    Ok(found.fetch_optional(conn).await?.is_some())
+}
+
+async fn read(app: &App, caller: &Caller, id: &str) -> Result<BatchAnswer, Failure> {
+    let mut conn = app.pool.acquire().await?;
+    let batch = payouts::one(&mut conn, caller.vendor, id).await?;
+    batch.map(BatchAnswer::from).ok_or_else(no_such_payout)
+}
+
+pub(super) fn no_such_payout() -> Failure {
+    Failure::Missing("no_such_payout", "there is no such payout".to_owned())
+}
+
+fn no_such_vendor() -> Failure {
+    Failure::Missing("no_such_vendor", "there is no such vendor".to_owned())
+}
+
+fn not_decided(batch: &BatchAnswer, caller: &Caller) -> Failure {
+    let is_own = batch.requested_by.trim().to_lowercase() == caller.name.trim().to_lowercase();
+    match batch.state.as_str() {
+        "open" if is_own => Failure::Conflict(
+            "second_person_needed",
+            format!("{} asked for this payout; somebody else must decide", batch.requested_by),
+        ),
+        "requested" => {
+            Failure::Conflict("not_open", "this payout is being collected; try again in a moment".to_owned())
+        }
+        "empty" => Failure::Conflict("not_open", "this payout is empty: nothing was payable".to_owned()),
+        state => {
+            Failure::Conflict("not_open", format!("this payout is {state} already; a decision is final"))
+        }
+    }
+}
+
+impl From<Batch> for BatchAnswer {
+    fn from(batch: Batch) -> Self {
+        Self {
+            object: "payout",
+            payout_batch_id: batch.payout_batch_id,
+            vendor_id: batch.vendor_id,
+            vendor: batch.vendor,
+            currency: batch.currency,
+            minimum_minor: batch.minimum_minor,
+            state: batch.state,
+            requested_by: batch.requested_by,
+            requested_at: time(Some(batch.requested_at)),
+            collected_at: time(batch.collected_at),
+            decided_by: batch.decided_by,
+            decided_at: time(batch.decided_at),
+            note: batch.note,
+            paid_at: time(batch.paid_at),
+            line_count: batch.lines,
+            amount_minor: batch.amount_minor,
+            paid_minor: batch.paid_minor,
+        }
+    }
+}
+
+impl LineAnswer {
+    fn new(line: PayoutLine, orders: Vec<OrderPart>) -> Self {
+        Self {
+            vendor_id: line.vendor_id,
+            vendor: line.vendor,
+            affiliate_id: line.affiliate_id,
+            affiliate: line.affiliate,
+            amount_minor: line.amount_minor,
+            paid_minor: line.paid_minor,
+            order_count: line.orders,
+            orders,
+        }
+    }
+}
+
+impl From<PayoutOrder> for OrderPart {
+    fn from(order: PayoutOrder) -> Self {
+        Self {
+            order_id: order.order_id,
+            order_ref: order.order_ref,
+            link: order.link,
+            owed_minor: order.owed_minor,
+            state: order.state,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What clicks brought: credited orders, what they were worth, and the commission on them.
+//!
+//! Orders are counted by the day they were placed, so a span that cuts a day in two has no earnings (`None`), just as
+//! it has no unique visits. Amounts of different currencies are never added up.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::{Range, count};
+
+/// Millionths: what rates and conversions are told in.
+const PPM: u128 = 1_000_000;
+
+/// What a link or the programme earned over a span.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Earnings {
+    /// One row for each currency, by its code.
+    pub money: Vec<Money>,
+}
+
+/// What was earned in one currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Money {
+    /// Three capitals.
+    pub currency: String,
+    /// Credited orders, cancelled ones left out.
+    pub orders: u64,
+    /// What remains of their net amounts after refunds.
+    pub revenue_minor: i64,
+    /// Commission on it.
+    pub commission_minor: i64,
+}
+
+impl Earnings {
+    /// Credited orders in all currencies.
+    pub fn orders(&self) -> u64 {
+        self.money.iter().map(|money| money.orders).sum()
+    }
+
+    /// Orders for each human click in millionths, rounded half up. `None` without clicks: there is nothing to divide by.
+    pub fn conversion_ppm(&self, human: u64) -> Option<u64> {
+        let (orders, clicks) = (u128::from(self.orders()), u128::from(human));
+        let ppm = (orders * PPM * 2 + clicks).checked_div(clicks * 2)?;
+        Some(u64::try_from(ppm).unwrap_or(u64::MAX))
+    }
+}
+
+/// The earnings of each of these links over `range`. A link without any is left out; `None` when the span cuts a day.
+pub async fn of_links(
+    conn: &mut PgConnection,
+    ids: &[i64],
+    range: &Range,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Option<HashMap<i64, Earnings>>> {
+    if !range.is_whole_days(now) {
+        return Ok(None);
+    }
+    let (from, to) = range.days();
+    let rows = sqlx::query_file!("src/report/link_earnings.sql", ids, from, to).fetch_all(conn).await?;
+    let mut earnings = HashMap::<i64, Earnings>::new();
+    for row in rows {
+        earnings.entry(row.link_id).or_default().money.push(Money {
+            currency: row.currency,
+            orders: count(row.orders),
+            revenue_minor: row.revenue_minor,
+            commission_minor: row.commission_minor,
+        });
+    }
+    Ok(Some(earnings))
+}
+
+/// The earnings of the whole programme over `range`. `None` when the span cuts a day.
+pub async fn of_programme(
+    conn: &mut PgConnection,
+    range: &Range,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Option<Earnings>> {
+    if !range.is_whole_days(now) {
+        return Ok(None);
+    }
+    let (from, to) = range.days();
+    let rows = sqlx::query_file!("src/report/programme_earnings.sql", from, to).fetch_all(conn).await?;
+    let money = rows.into_iter().map(|row| Money {
+        currency: row.currency,
+        orders: count(row.orders),
+        revenue_minor: row.revenue_minor,
+        commission_minor: row.commission_minor,
+    });
+    Ok(Some(Earnings { money: money.collect() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversion_is_exact_and_unknown_without_clicks() {
+        let earned = |orders| Earnings {
+            money: vec![Money { currency: "EUR".to_owned(), orders, revenue_minor: 0, commission_minor: 0 }],
+        };
+        for (orders, human, ppm) in [
+            (1, 8, Some(125_000)),
+            (1, 3, Some(333_333)),
+            (2, 3, Some(666_667)),
+            (3, 2, Some(1_500_000)),
+            (0, 9, Some(0)),
+            (4, 0, None),
+            (u64::MAX, 1, Some(u64::MAX)),
+        ] {
+            assert_eq!(earned(orders).conversion_ppm(human), ppm, "{orders} of {human}");
+        }
+    }
+}
