@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use common::ids::Partitions;
+use common::secret::Master;
+use common::token::{KeyStates, Keyring};
 use runtime::{CommonArgs, Invalid, Problems, Secret, SecretSource};
 
-/// Brings counted clicks from Redis to Postgres, and links from Postgres to Redis.
+/// Brings counted clicks from Redis to Postgres, links from Postgres to Redis, and orders into the books.
 #[derive(Debug, Parser)]
 #[command(name = "aggregator", version)]
 pub struct Args {
@@ -29,6 +32,26 @@ pub struct Args {
         default_value = "redis://127.0.0.1:6379/0"
     )]
     pub redis_url: SecretSource,
+
+    /// The programme's secret, 32 random bytes as hex or base64, or @FILE: orders' click tokens are verified with it
+    #[arg(
+        long,
+        env = "LINKLEDGER_SECRET",
+        value_name = "SECRET|@FILE",
+        hide_env_values = true,
+        global = true
+    )]
+    pub secret: Option<SecretSource>,
+
+    /// The signing keys and their states, as the redirectors have them
+    #[arg(
+        long,
+        env = "LINKLEDGER_TOKEN_KEYS",
+        value_name = "KEYS",
+        default_value = "1:active",
+        global = true
+    )]
+    pub token_keys: String,
 
     /// How many partitions the counters are spread over: a power of two up to 128, fixed at install
     #[arg(long, env = "LINKLEDGER_PARTITIONS", value_name = "N", default_value = "16", global = true)]
@@ -76,6 +99,12 @@ pub enum JobName {
     Publish,
     /// Fold old batches
     Prune,
+    /// Bring what shops reported into orders and the ledger, and let commission mature
+    Settle,
+    /// Collect requested payouts, book approved ones
+    Payout,
+    /// Work out every link's conversion rate
+    Convert,
     /// Check what must hold in Postgres; fails if anything does not
     Audit,
 }
@@ -87,12 +116,32 @@ pub struct Config {
     pub database_url: Secret,
     /// How to reach Redis.
     pub redis_url: Secret,
+    /// What keys come of. Always there for commands that verify tokens.
+    pub master: Option<Master>,
+    /// How far each signing key is trusted.
+    pub token_keys: KeyStates,
     /// How many partitions the counters are spread over.
     pub partitions: Partitions,
     /// Time between two flushes.
     pub flush_interval: Duration,
     /// Where the admin port listens.
     pub admin_listen: SocketAddr,
+}
+
+impl Command {
+    /// Orders' tokens are verified by this command, so it cannot do without the programme's secret.
+    fn verifies_tokens(self) -> bool {
+        matches!(self, Self::Run | Self::Once { job: JobName::Settle })
+    }
+}
+
+impl Config {
+    /// The keys that verify click tokens.
+    pub fn keyring(&self) -> anyhow::Result<Keyring> {
+        let master =
+            self.master.as_ref().context("the programme's secret is missing: set LINKLEDGER_SECRET")?;
+        Ok(Keyring::new(master, &self.token_keys))
+    }
 }
 
 impl Args {
@@ -102,6 +151,9 @@ impl Args {
         self.common.check(&mut problems);
         let database_url = problems.check("--database-url", database(self.database_url.as_ref()));
         let redis_url = problems.check("--redis-url", redis(&self.redis_url));
+        let command = self.command.unwrap_or(Command::Run);
+        let master = problems.check("--secret", master(command, self.secret.as_ref()));
+        let token_keys = problems.check("--token-keys", self.token_keys.parse::<KeyStates>());
         let partitions = problems.check("--partitions", partitions(&self.partitions));
         let flush_interval = problems.check("--flush-interval", interval(&self.flush_interval));
         let admin_listen = problems.parse("--admin-listen", &self.admin_listen);
@@ -109,6 +161,8 @@ impl Args {
             Some(Config {
                 database_url: database_url?,
                 redis_url: redis_url?,
+                master: master?,
+                token_keys: token_keys?,
                 partitions: partitions?,
                 flush_interval: flush_interval?,
                 admin_listen: admin_listen?,
@@ -135,6 +189,16 @@ fn redis(source: &SecretSource) -> Result<Secret, String> {
     match crate::store::Redis::open(url.expose()) {
         Ok(_) => Ok(url),
         Err(_) => Err("cannot be read; write it as redis://user:password@host:6379/0".to_owned()),
+    }
+}
+
+fn master(command: Command, source: Option<&SecretSource>) -> Result<Option<Master>, String> {
+    match source {
+        Some(source) => Master::parse(source.read()?.expose()).map(Some).map_err(|bad| bad.to_string()),
+        None if command.verifies_tokens() => {
+            Err("is missing; it is the secret that the redirectors sign with".to_owned())
+        }
+        None => Ok(None),
     }
 }
 
@@ -170,6 +234,8 @@ mod tests {
     const DATABASE: [&str; 3] =
         ["aggregator", "--database-url", "postgres://app:hidden@localhost/linkledger"];
 
+    const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
     fn parse(arguments: &[&str]) -> Args {
         Args::try_parse_from(DATABASE.iter().chain(arguments)).expect("flags that clap reads")
     }
@@ -179,8 +245,9 @@ mod tests {
         assert_eq!(parse(&[]).command, None);
         assert_eq!(parse(&["migrate", "--partitions", "64"]).command, Some(Command::Migrate));
         assert_eq!(parse(&["once", "audit"]).command, Some(Command::Once { job: JobName::Audit }));
-        let config =
-            parse(&["run", "--flush-interval", "200ms", "--partitions", "64"]).validate().expect("good");
+        let config = parse(&["run", "--flush-interval", "200ms", "--partitions", "64", "--secret", SECRET])
+            .validate()
+            .expect("good");
         assert_eq!((config.flush_interval, config.partitions.count()), (Duration::from_millis(200), 64));
     }
 
@@ -195,16 +262,43 @@ mod tests {
             "1h",
             "--admin-listen",
             "nine",
+            "--secret",
+            "change me!",
+            "--token-keys",
+            "1:on",
             "--log",
             "=loud=",
         ];
-        let complaints = parse(&bad).validate().expect_err("five are bad").complaints;
-        assert_eq!(complaints.len(), 5, "{complaints:?}");
+        let complaints = parse(&bad).validate().expect_err("seven are bad").complaints;
+        assert_eq!(complaints.len(), 7, "{complaints:?}");
         let said = complaints.join("\n");
-        for named in ["REDIS_URL", "power of two", "AGGREGATOR_FLUSH_INTERVAL", "--admin-listen", "--log"] {
+        for named in [
+            "REDIS_URL",
+            "power of two",
+            "AGGREGATOR_FLUSH_INTERVAL",
+            "--admin-listen",
+            "--secret",
+            "1:on",
+            "--log",
+        ] {
             assert!(said.contains(named), "{named} is not in {said}");
         }
         assert!(!said.contains("s3cret"), "{said}");
+    }
+
+    #[test]
+    fn the_secret_is_needed_where_tokens_are_verified() {
+        for (command, needs_it) in [
+            (&["run"][..], true),
+            (&["once", "settle"], true),
+            (&["once", "payout"], false),
+            (&["once", "audit"], false),
+            (&["migrate"], false),
+        ] {
+            assert_eq!(parse(command).validate().is_err(), needs_it, "{command:?}");
+            let with_secret: Vec<&str> = command.iter().copied().chain(["--secret", SECRET]).collect();
+            assert!(parse(&with_secret).validate().expect("good").keyring().is_ok(), "{command:?}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ const BUCKETS: &[(&str, &[f64])] = &[
     ("aggregator_flush_seconds", &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]),
     ("aggregator_flush_batch_rows", &[1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6]),
     ("aggregator_publish_lag_seconds", &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0]),
+    ("aggregator_settle_lag_seconds", &[0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0, 600.0]),
     ("aggregator_publish_rebuild_seconds", &[0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0]),
 ];
 

@@ -2,7 +2,9 @@
 //!
 //! Every job is safe to run twice, to run beside itself in another process, and to be killed at any line.
 
+pub mod attribute;
 pub mod conservation;
 pub mod flush;
 pub mod prune;
 pub mod publish;
+pub mod settle;

@@ -7,7 +7,9 @@ pub mod args;
 pub mod audit;
 mod health;
 pub mod jobs;
+mod listen;
 pub mod migrate;
+mod moment;
 mod once;
 mod random;
 mod schedule;
@@ -27,11 +29,13 @@ pub async fn run(config: Config, mut status: Status, shutdown: Shutdown) -> anyh
     if !status.both_up(&stores, &shutdown).await? {
         return Ok(());
     }
+    let keyring = config.keyring()?;
     let schedule = Schedule::start().await?;
     shutdown
         .spawn_critical("flush", jobs::flush::run(stores.clone(), config.flush_interval, shutdown.clone()));
     shutdown.spawn_critical("publish", jobs::publish::run_changes(stores.clone(), shutdown.clone()));
     shutdown.spawn_critical("upkeep", jobs::publish::run_upkeep(stores.clone(), shutdown.clone()));
+    shutdown.spawn_critical("settle", jobs::settle::run(stores.clone(), keyring, shutdown.clone()));
     shutdown.spawn_critical("conservation", jobs::conservation::run(stores.clone(), shutdown.clone()));
     shutdown
         .spawn_critical("prune", jobs::prune::run(stores.clone(), schedule.prune.clone(), shutdown.clone()));

@@ -8,6 +8,7 @@ use crate::audit::{self, audit};
 use crate::jobs::flush::flush_all;
 use crate::jobs::prune::prune;
 use crate::jobs::publish::{Upkeep, publish_pending};
+use crate::jobs::settle::settle_all;
 use crate::migrate::{check_partitions, installed_partitions};
 use crate::store::Stores;
 
@@ -28,6 +29,12 @@ pub async fn once(config: &Config, job: JobName) -> anyhow::Result<String> {
             let folded = prune(&stores, clock::system_time().into()).await?;
             Ok(format!("folded {folded} batches"))
         }
+        JobName::Settle => {
+            let settled = settle_all(&stores, &config.keyring()?, clock::system_time().into()).await?;
+            ensure!(settled.put_aside == 0, "{} orders cannot be settled: see the log", settled.put_aside);
+            Ok(format!("settled {} orders", settled.orders))
+        }
+        JobName::Payout | JobName::Convert => anyhow::bail!("not yet"),
         JobName::Audit => {
             let findings = audit(&stores).await?;
             println!("{}", audit::table(&findings));

@@ -7,5 +7,7 @@ mod flush;
 mod outage;
 mod prune;
 mod publish;
+mod settle;
 mod several;
+mod shop;
 mod world;

@@ -7,10 +7,13 @@ use std::time::Duration;
 use aggregator::args::Config;
 use aggregator::store::Stores;
 use aggregator::{Status, migrate::migrate, run};
+use common::secret::Master;
+use common::token::KeyStates;
 use onebox::servers::{Postgres, Redis};
 use runtime::{Secret, Shutdown, clock};
 
 use crate::edge::Edge;
+use crate::shop::SECRET;
 use crate::world::{World, partitions};
 
 /// How long anything may take to heal on a busy machine.
@@ -28,6 +31,8 @@ async fn it_waits_for_its_stores_and_outlives_them() {
     let config = Config {
         database_url: Secret::new(owner_url.as_str()),
         redis_url: Secret::new(redis.aggregator_url.as_str()),
+        master: Some(Master::parse(SECRET).expect("a secret")),
+        token_keys: KeyStates::default(),
         partitions: partitions(),
         flush_interval: Duration::from_millis(200),
         admin_listen: "127.0.0.1:0".parse().expect("an address"),

@@ -11,28 +11,26 @@ use chrono::{DateTime, Utc};
 use common::link::Entry;
 use runtime::{Shutdown, clock};
 use sqlx::PgConnection;
-use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 use super::entry::{Row, tombstone};
 use super::write::{Tell, write};
+use crate::listen::listen;
 use crate::store::Stores;
 
 /// Changes in one transaction: what one Redis pipeline carries.
 const BATCH: i64 = 1_000;
 /// Look without being woken this often: notifications are a hint and may be lost with a connection.
 const POLL: Duration = Duration::from_secs(1);
-/// Before listening again after the connection broke.
-const LISTEN_AGAIN: Duration = Duration::from_millis(500);
 /// The channel the triggers notify.
 const CHANNEL: &str = "link_change";
 
 /// Publishes changes as they come, until told to stop. Never fails: an error is for the next tick.
 pub async fn run(stores: Stores, shutdown: Shutdown) -> anyhow::Result<()> {
     let woken = Arc::new(Notify::new());
-    shutdown.spawn_critical("listen", listen(stores.clone(), woken.clone(), shutdown.clone()));
+    shutdown.spawn_critical("listen", listen(stores.clone(), CHANNEL, woken.clone(), shutdown.clone()));
     let mut due = tokio::time::interval(POLL);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -50,28 +48,6 @@ pub async fn run(stores: Stores, shutdown: Shutdown) -> anyhow::Result<()> {
             }
         }
     }
-}
-
-/// Wakes the publisher on every notification, and after every gap in listening.
-async fn listen(stores: Stores, woken: Arc<Notify>, shutdown: Shutdown) -> anyhow::Result<()> {
-    while !shutdown.is_stopping() {
-        let heard = async {
-            let mut listener = PgListener::connect_with(&stores.postgres).await?;
-            listener.listen(CHANNEL).await?;
-            loop {
-                // Whatever happened before we listened, or while the connection was gone, is published now.
-                woken.notify_one();
-                listener.try_recv().await?;
-            }
-        };
-        let broken: sqlx::Error = tokio::select! {
-            heard = heard => match heard { Ok(never) => never, Err(error) => error },
-            () = shutdown.stopping() => return Ok(()),
-        };
-        warn!("cannot listen for link changes, asking every second instead: {broken}");
-        shutdown.sleep(LISTEN_AGAIN).await;
-    }
-    Ok(())
 }
 
 /// Publishes everything that waits. Returns how many changes that were.

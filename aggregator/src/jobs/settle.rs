@@ -1,0 +1,254 @@
+//! Settle: what shops reported becomes orders, and orders become commission in the ledger.
+//!
+//! An order is folded from all its events, credited, and booked as the difference between what is due and what is
+//! posted, all in one transaction under the order's lock. So it does not matter how often, in what order or by how many
+//! aggregators it is settled; the second time books nothing. Orders whose commission matures are settled once more,
+//! by the same function, when the moment has come.
+//!
+//! Locks are always taken in the same order (orders by key, tokens, days), so aggregators wait for one another but
+//! never in a circle.
+
+mod batch;
+mod books;
+mod daily;
+mod facts;
+pub(crate) mod order;
+mod spread;
+mod take;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use common::token::Keyring;
+use runtime::{Shutdown, clock};
+use sqlx::{Postgres, Transaction};
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
+use tracing::{error, info, warn};
+
+use self::order::Key;
+use self::take::{Taken, forget_due, put_aside, take_due, take_matured};
+use crate::listen::listen;
+use crate::store::Stores;
+
+/// Orders in one transaction: enough that round trips vanish, few enough that a lock is held for a fraction of a
+/// second.
+const BATCH: i64 = 500;
+/// Look without being woken this often: a notification may be lost, and commission matures without one.
+const POLL: Duration = Duration::from_secs(1);
+/// The channel that intake notifies.
+const CHANNEL: &str = "order_due";
+/// An order that cannot be settled is looked at again after so long: somebody may have mended what it stumbles over,
+/// and a few of them cost nothing.
+pub const PUT_ASIDE: Duration = Duration::from_mins(1);
+
+/// What came of settling.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Orders that were settled.
+    pub orders: usize,
+    /// Orders that could not be, and were put aside.
+    pub put_aside: usize,
+}
+
+/// Settles orders as they come and as they mature, until told to stop. Never fails: an error is for the next tick.
+pub async fn run(stores: Stores, keyring: Keyring, shutdown: Shutdown) -> anyhow::Result<()> {
+    let woken = Arc::new(Notify::new());
+    shutdown.spawn_critical(
+        "listen for orders",
+        listen(stores.clone(), CHANNEL, woken.clone(), shutdown.clone()),
+    );
+    let mut due = tokio::time::interval(POLL);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = woken.notified() => {}
+            _ = due.tick() => {}
+            () = shutdown.stopping() => return Ok(()),
+        }
+        match settle_pending(&stores, &keyring, &shutdown).await {
+            Ok(Settled { orders: 0, put_aside: 0 }) => {}
+            Ok(Settled { orders, put_aside }) => info!(orders, put_aside, "settled"),
+            Err(error) => {
+                metrics::counter!("aggregator_errors_total", "job" => "settle").increment(1);
+                warn!("cannot settle: {error:#}");
+            }
+        }
+    }
+}
+
+/// Settles everything that waits, unless told to stop: a long backlog must not hold up the end.
+async fn settle_pending(stores: &Stores, keyring: &Keyring, shutdown: &Shutdown) -> anyhow::Result<Settled> {
+    let mut settled = Settled::default();
+    while !shutdown.is_stopping() {
+        let now: DateTime<Utc> = clock::system_time().into();
+        let batch = settle_batches(stores, keyring, now).await?;
+        settled.add(batch.settled);
+        if !batch.is_full {
+            break;
+        }
+    }
+    export_backlog(stores).await?;
+    Ok(settled)
+}
+
+/// Settles everything that waits at `now`.
+pub async fn settle_all(stores: &Stores, keyring: &Keyring, now: DateTime<Utc>) -> anyhow::Result<Settled> {
+    let mut settled = Settled::default();
+    loop {
+        let batch = settle_batches(stores, keyring, now).await?;
+        settled.add(batch.settled);
+        if !batch.is_full {
+            return Ok(settled);
+        }
+    }
+}
+
+impl Settled {
+    fn add(&mut self, other: Self) {
+        self.orders += other.orders;
+        self.put_aside += other.put_aside;
+    }
+}
+
+/// One batch of each kind of work.
+struct Round {
+    settled: Settled,
+    /// There may be more.
+    is_full: bool,
+}
+
+/// One batch of what was reported and one of what matures: neither waits for the other's backlog.
+async fn settle_batches(stores: &Stores, keyring: &Keyring, now: DateTime<Utc>) -> anyhow::Result<Round> {
+    let mut round = Round { settled: Settled::default(), is_full: false };
+    for work in [Work::Reported, Work::Matured] {
+        let (settled, taken) = settle_batch(stores, keyring, now, work).await?;
+        round.settled.add(settled);
+        round.is_full |= taken >= BATCH as usize;
+    }
+    Ok(round)
+}
+
+/// Why an order is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// Something was reported or decided about it.
+    Reported,
+    /// Its commission has waited long enough.
+    Matured,
+}
+
+/// Settles one batch in one transaction. Returns also how many rows of work were taken.
+///
+/// If the batch cannot be written because of what one of its orders says, each is settled by itself, and the one
+/// that is to blame is put aside.
+async fn settle_batch(
+    stores: &Stores,
+    keyring: &Keyring,
+    now: DateTime<Utc>,
+    work: Work,
+) -> anyhow::Result<(Settled, usize)> {
+    let mut tx = begin(stores).await?;
+    let taken = match work {
+        Work::Reported => take_due(&mut tx, BATCH).await?,
+        Work::Matured => take_matured(&mut tx, now, BATCH).await?,
+    };
+    if taken.keys.is_empty() {
+        return Ok((Settled::default(), 0));
+    }
+    let rows = taken.rows;
+    let settled = match settle_taken(tx, keyring, &taken, now).await {
+        Ok(settled) => settled,
+        Err(error) if is_about_data(&error) => {
+            warn!("a batch cannot be settled, so each of its orders is by itself: {error:#}");
+            one_by_one(stores, keyring, taken, now).await?
+        }
+        Err(error) => return Err(error),
+    };
+    metrics::counter!("aggregator_settled_orders_total").increment(settled.orders as u64);
+    Ok((settled, rows))
+}
+
+async fn settle_taken(
+    mut tx: Transaction<'_, Postgres>,
+    keyring: &Keyring,
+    taken: &Taken,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Settled> {
+    let batch = batch::settle(&mut tx, keyring, &taken.keys, now).await?;
+    forget_due(&mut tx, &taken.due).await?;
+    for (key, unreadable) in &batch.unreadable {
+        tell(key, unreadable);
+        put_aside(&mut tx, key).await?;
+    }
+    tx.commit().await.context("cannot commit; the orders are settled again")?;
+    batch.export();
+    taken.note_lag(clock::now_us());
+    Ok(Settled { orders: batch.orders, put_aside: batch.unreadable.len() })
+}
+
+async fn one_by_one(
+    stores: &Stores,
+    keyring: &Keyring,
+    taken: Taken,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Settled> {
+    let mut settled = Settled::default();
+    for alone in taken.split() {
+        match settle_taken(begin(stores).await?, keyring, &alone, now).await {
+            Ok(one) => settled.add(one),
+            Err(error) if is_about_data(&error) => {
+                let mut tx = begin(stores).await?;
+                forget_due(&mut tx, &alone.due).await?;
+                for key in &alone.keys {
+                    tell(key, &error);
+                    put_aside(&mut tx, key).await?;
+                }
+                tx.commit().await.context("cannot put an order aside")?;
+                settled.put_aside += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(settled)
+}
+
+async fn begin(stores: &Stores) -> anyhow::Result<Transaction<'static, Postgres>> {
+    stores.postgres.begin().await.context("cannot reach Postgres")
+}
+
+fn tell(key: &Key, error: &anyhow::Error) {
+    metrics::counter!("aggregator_unsettled_orders_total").increment(1);
+    error!(
+        vendor = key.vendor,
+        order_ref = key.order_ref,
+        "cannot settle this order, trying again in {PUT_ASIDE:?}: {error:#}"
+    );
+}
+
+/// Whether the same data would fail again: everything but Postgres being away, busy or told to stop.
+///
+/// SQLSTATE classes: 22 data exception, 23 integrity constraint, 54 limit exceeded, P0 raised by a trigger.
+fn is_about_data(error: &anyhow::Error) -> bool {
+    match error.chain().find_map(|cause| cause.downcast_ref::<sqlx::Error>()) {
+        Some(sqlx::Error::Database(refused)) => {
+            let class = refused.code().and_then(|code| code.get(..2).map(str::to_owned));
+            class.is_some_and(|class| ["22", "23", "54", "P0"].contains(&class.as_str()))
+        }
+        Some(sqlx::Error::ColumnDecode { .. }) | None => true,
+        Some(_) => false,
+    }
+}
+
+/// Exports how many orders wait.
+async fn export_backlog(stores: &Stores) -> anyhow::Result<()> {
+    let due = sqlx::query_scalar!(r#"select count(*) as "due!" from order_due"#)
+        .fetch_one(&stores.postgres)
+        .await
+        .context("cannot count the orders that wait")?;
+    metrics::gauge!("aggregator_order_due").set(due as f64);
+    Ok(())
+}
