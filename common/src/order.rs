@@ -15,3 +15,6 @@ pub use event::{
 };
 pub use fold::{Folded, Ignored, Line, fold};
 pub use status::{Status, status};
+
+#[cfg(test)]
+mod tests;
