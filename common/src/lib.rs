@@ -3,6 +3,12 @@
 //! This crate never reads a clock, the environment, a file or a socket, never logs and never awaits: time, ids and
 //! seeds are arguments, and every function's result follows from them alone. That is what makes the counting
 //! protocol checkable by a simulation that runs the very functions the services run.
+//!
+//! A click's way: [`ids`], [`link`], [`click`], [`traffic`], [`visitor`], [`destination`], [`token`], [`wire`], [`ship`],
+//! [`flush`], [`hll`]. An order's way, in which each step is a function of everything before it and never of the order
+//! in which reports came: [`order`] folds what a shop reported, [`attribution`] finds who is credited, [`commission`]
+//! takes a [`rate`] of what remains of the [`money`], [`fraud`] finds reasons to hold it, [`ledger`] books what is missing
+//! and [`payout`] nets what is paid.
 
 pub mod attribution;
 pub mod click;

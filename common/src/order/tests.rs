@@ -152,6 +152,7 @@ fn a_reversal_counts_once_by_its_last_word() {
     check(&with(&[r("a", 1, 300), charge("b", 1, 400), charge("c", 2, 0)]), &[("1", 1_000, 300)]);
     check(&with(&[r("a", 1, 300), charge("b", 1, i64::MAX)]), &[("1", 1_000, 1_000)]);
     check(&with(&[r("a", 1, -300)]), &[("1", 1_000, 0)]);
+    check(&with(&[r("a", 1, 300), charge("b", 1, -100)]), &[("1", 1_000, 300)]);
 }
 
 #[test]
