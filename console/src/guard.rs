@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use metrics::{counter, histogram};
@@ -41,13 +41,10 @@ pub async fn guard(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let audience = Audience::of(request.uri().path());
     let mut response = match refusal(&request) {
-        Some(failure) => audience.show(failure),
+        Some(failure) => refused(audience, failure),
         None => contain(request, next).await.unwrap_or_else(|failure| audience.show(failure)),
     };
     add_headers(response.headers_mut());
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        response.headers_mut().entry(header::ALLOW).or_insert(HeaderValue::from_static("GET, HEAD"));
-    }
     let status = response.status().as_u16().to_string();
     counter!("console_requests_total", "route" => route.clone(), "status" => status).increment(1);
     histogram!("console_request_duration_seconds", "route" => route).record(started.elapsed().as_secs_f64());
@@ -82,6 +79,15 @@ impl Audience {
             Self::People => ForPeople(failure).into_response(),
         }
     }
+}
+
+fn refused(audience: Audience, failure: Failure) -> Response {
+    let is_method = matches!(failure, Failure::Method);
+    let mut response = audience.show(failure);
+    if is_method {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    response
 }
 
 /// Why this request is not even looked at, if so.

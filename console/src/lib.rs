@@ -61,13 +61,16 @@ pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Consol
         .with_context(|| format!("cannot listen on {} for browsers; is it in use?", config.listen))?;
     let address = listener.local_addr().context("cannot read the address listened on")?;
     let pool = |purpose| db::pool(config.database.clone(), purpose);
+    let intake = pool(db::Purpose::Intake);
     let app = server::App {
         pool: pool(db::Purpose::Read),
-        intake: pool(db::Purpose::Intake),
+        door: intake::Door::new(intake.clone()),
+        intake: intake.clone(),
         operator: pool(db::Purpose::Operate),
         redirect_url: config.redirect_url.into(),
     };
-    let pool = app.pool.clone();
+    let (pool, written) = (app.pool.clone(), app.door.written());
+    shutdown.spawn_critical("wake", intake::wake::run(intake, written, shutdown.clone()));
     shutdown.spawn_critical("server", server::serve(listener, server::router(app), shutdown.clone()));
     shutdown.spawn_critical("watch", db::watch(pool, admin.check("postgres"), shutdown.clone()));
     Ok(Console { address, admin })

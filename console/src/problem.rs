@@ -101,7 +101,7 @@ pub enum Failure {
     Fault(String),
 }
 
-/// One parameter that cannot be used.
+/// One parameter, or one field of a body, that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BadParameter {
     /// Its name as it was given.
@@ -233,41 +233,56 @@ fn is_about_the_server(code: &str) -> bool {
         || matches!(code, "42P01" | "42703" | "42704" | "42501" | "22023")
 }
 
-impl IntoResponse for ForPrograms {
-    fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Problem<'a> {
-            r#type: String,
-            title: &'static str,
-            status: u16,
-            detail: String,
-            code: &'static str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            field: Option<&'a str>,
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            errors: &'a [BadParameter],
-        }
-        let Self(failure) = self;
-        failure.log();
+/// Problem details as a program reads them.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    /// What to branch on.
+    pub code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: Vec<BadParameter>,
+}
+
+impl From<&Failure> for Problem {
+    fn from(failure: &Failure) -> Self {
         let (status, code, title) = failure.kind();
-        let errors: &[BadParameter] = match &failure {
-            Failure::Parameters(bad) | Failure::Content(bad) => bad,
-            _ => &[],
+        let errors = match failure {
+            Failure::Parameters(bad) | Failure::Content(bad) => bad.clone(),
+            _ => Vec::new(),
         };
-        let problem = Problem {
+        Self {
             r#type: format!("urn:linkledger:problem:{code}"),
             title,
             status: status.as_u16(),
             detail: failure.to_string(),
             code,
-            field: errors.first().map(|bad| bad.field.as_str()),
+            field: errors.first().map(|bad| bad.field.clone()),
             errors,
-        };
-        let mut response = (status, Json(problem)).into_response();
+        }
+    }
+}
+
+impl IntoResponse for ForPrograms {
+    fn into_response(self) -> Response {
+        let Self(failure) = self;
+        failure.log();
+        let (status, ..) = failure.kind();
+        let mut response = (status, Json(Problem::from(&failure))).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         failure.add_headers(&mut response);
         response
+    }
+}
+
+impl From<Failure> for ForPrograms {
+    fn from(failure: Failure) -> Self {
+        Self(failure)
     }
 }
 

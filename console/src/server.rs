@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::compression::CompressionLayer;
 use tracing::{debug, warn};
 
+use crate::intake::Door;
 use crate::{api, assets, desk, guard, intake, pages};
 
 /// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
@@ -36,7 +37,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct App {
     /// Where the numbers are: reads only.
     pub pool: PgPool,
-    /// Writes down what shops report, and reads API keys.
+    /// Writes down what shops report.
+    pub door: Door,
+    /// Looks up API keys, with the rights of the door.
     pub intake: PgPool,
     /// Writes down what people decide.
     pub operator: PgPool,

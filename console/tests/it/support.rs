@@ -88,6 +88,43 @@ impl World {
         answer.json()
     }
 
+    /// An API key, as `Authorization` wants it. Without a vendor it is the programme's.
+    pub(crate) async fn key(&self, name: &str, vendor: Option<i64>, scopes: &[&str]) -> String {
+        let (id, secret) = (format!("{name}0123456789"), "made-up-secret-of-a-test");
+        sqlx::query("insert into api_key (api_key_id, vendor_id, name, secret_sha256, scopes) values ($1, $2, $3, $4, $5)")
+            .bind(&id)
+            .bind(vendor)
+            .bind(name)
+            .bind(console::auth::secret_hash(secret).to_vec())
+            .bind(scopes)
+            .execute(&self.owner)
+            .await
+            .expect("a key is added");
+        format!("Bearer llk_{id}_{secret}")
+    }
+
+    /// Sends JSON with a key.
+    pub(crate) async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+        let headers = [("content-type", "application/json"), ("authorization", key)];
+        self.send("POST", path, &headers, &body.to_string()).await
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        send(self.console.address, method, path, headers, body).await
+    }
+
+    /// The one number that a query gives.
+    pub(crate) async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&self.owner).await.expect("a number")
+    }
+
     /// Sends bytes as they are.
     pub(crate) async fn talk(&self, request: &str) -> Answer {
         talk(self.console.address, request).await
@@ -143,6 +180,18 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
     let port = address.port();
     talk(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"))
         .await
+}
+
+pub(crate) async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}");
+    talk(address, &format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())).await
 }
 
 pub(crate) async fn talk(address: SocketAddr, request: &str) -> Answer {
