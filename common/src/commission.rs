@@ -65,7 +65,7 @@ mod tests {
     fn a_share_of_what_remains() {
         let rate = Rate::new(50_000);
         for (remaining, rate, expect) in
-            [(6_568, rate, 328), (0, rate, 0), (-5, rate, 0), (6_568, None, 0), (10, rate, 1), (9, rate, 0)]
+            [(6_568, rate, 328), (0, rate, 0), (-500, rate, 0), (6_568, None, 0), (10, rate, 1), (9, rate, 0)]
         {
             assert_eq!(commission(remaining, rate), expect, "{remaining} {rate:?}");
         }
