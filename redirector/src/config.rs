@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, env = "LINKLEDGER_SECRET", value_name = "SECRET", hide_env_values = true)]
     secret: Option<SecretSource>,
 
-    /// The signing keys and their states
+    /// The signing keys and their states, like `1:retired@2026-11-01T00:00:00Z,2:active,3:next`
     #[arg(long, env = "LINKLEDGER_TOKEN_KEYS", default_value = "1:active", value_name = "KEYS")]
     token_keys: String,
 
