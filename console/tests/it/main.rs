@@ -1,10 +1,16 @@
 //! The console as its readers meet it: over HTTP, against a real Postgres with the real schema.
 
 mod api;
+mod holds;
 mod intake;
+mod orders;
+mod orders_earnings;
+mod orders_world;
 mod outage;
 mod pages;
+mod payouts;
 mod scale;
 mod security;
 mod settings;
+mod statement;
 mod support;
