@@ -57,7 +57,7 @@ pub async fn run(args: Args) -> Result<Outcome, Failure> {
 }
 
 /// SIGINT or SIGTERM: the house is stopped before this process ends.
-async fn told_to_stop() -> anyhow::Result<()> {
+pub(crate) async fn told_to_stop() -> anyhow::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
         _ = interrupt.recv() => {}

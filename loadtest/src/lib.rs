@@ -9,6 +9,7 @@ pub mod compare;
 pub mod dice;
 pub mod drive;
 pub mod loopback;
+pub mod orders;
 pub mod outcome;
 pub mod progress;
 pub mod serve_bare;

@@ -45,6 +45,11 @@ pub struct House {
 impl House {
     /// Starts it, without a programme, and waits until every service is ready.
     pub async fn open() -> anyhow::Result<Self> {
+        Self::open_with(&[]).await
+    }
+
+    /// The same with settings of the services, as environment variables.
+    pub async fn open_with(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("linkledger-chaos-").tempdir()?;
         let (program, free) = (sibling("onebox")?, "127.0.0.1:0");
         let onebox = Command::new(&program)
@@ -56,6 +61,7 @@ impl House {
             .env_remove("REDIS_URL")
             // Visitors differ by the address that we forward.
             .env("REDIRECTOR_TRUSTED_PROXIES", "127.0.0.0/8")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(folder.path().join("onebox.log"))?)
@@ -88,8 +94,46 @@ impl House {
 
     /// Where shoppers come in.
     pub fn edge(&self) -> anyhow::Result<SocketAddr> {
-        let entry = self.entry("redirector").context("the redirector does not run")?;
-        Ok(entry.listen.context("the redirector has no address")?.parse()?)
+        self.door("redirector")
+    }
+
+    /// Where a service listens.
+    pub fn door(&self, name: &str) -> anyhow::Result<SocketAddr> {
+        let entry = self.entry(name).with_context(|| format!("{name} does not run"))?;
+        Ok(entry.listen.with_context(|| format!("{name} has no address"))?.parse()?)
+    }
+
+    /// The programme's secret, which click tokens are signed with: this house is ours, and goes away.
+    pub fn secret(&self) -> anyhow::Result<Secret> {
+        let state: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(self.data().join("onebox.json"))?)?;
+        Ok(Secret::new(state["secret"].as_str().context("onebox.json holds no secret")?))
+    }
+
+    /// `aggregator once audit`: how often something does not hold that must.
+    pub fn audit(&self) -> anyhow::Result<u64> {
+        let output = Command::new(sibling("aggregator")?)
+            .args(["once", "audit"])
+            .env("DATABASE_URL", self.database_url.expose())
+            .env("REDIS_URL", self.redis_url.expose())
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run aggregator")?;
+        let table = String::from_utf8_lossy(&output.stdout);
+        let violations = |line: &str| line.split_whitespace().next()?.parse::<u64>().ok();
+        let counted: Vec<u64> = table.lines().filter_map(violations).collect();
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(!counted.is_empty(), "the audit did not count anything; it said: {said}");
+        let sum = counted.iter().sum();
+        ensure!(
+            output.status.success() == (sum == 0),
+            "the audit ended with {}: {table}{said}",
+            output.status
+        );
+        if sum > 0 {
+            eprintln!("{table}");
+        }
+        Ok(sum)
     }
 
     /// The process of that name, if it runs.

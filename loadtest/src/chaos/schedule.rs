@@ -22,11 +22,15 @@ pub enum Target {
     Aggregator,
     /// The books.
     Postgres,
+    /// The door for orders.
+    Console,
 }
 
 impl Target {
-    /// All of them.
+    /// What a click passes on its way.
     pub const ALL: [Self; 4] = [Self::Redirector, Self::Redis, Self::Aggregator, Self::Postgres];
+    /// What an order passes on its way.
+    pub const OF_ORDERS: [Self; 3] = [Self::Console, Self::Aggregator, Self::Postgres];
 
     /// Its name on the board of `onebox`.
     pub fn name(self) -> &'static str {
@@ -35,6 +39,7 @@ impl Target {
             Self::Redis => "redis",
             Self::Aggregator => "aggregator",
             Self::Postgres => "postgres",
+            Self::Console => "console",
         }
     }
 }

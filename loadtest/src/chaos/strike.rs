@@ -54,6 +54,7 @@ fn is_program(identity: Identity, target: Target) -> bool {
         Target::Aggregator => &["aggregator"],
         Target::Redis => &["redis-server", "valkey-server"],
         Target::Postgres => &["postgres"],
+        Target::Console => &["console"],
     };
     identity.is_running() && names.contains(&program)
 }
