@@ -2,18 +2,55 @@
 //!
 //! All questions are asked of one snapshot, so the answers fit together even while flushes go on.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
+use runtime::{Shutdown, clock};
 use sqlx::PgConnection;
+use tracing::{error, warn};
 
 use crate::store::Stores;
+
+/// How often everything is asked, at most.
+const INTERVAL: Duration = Duration::from_mins(1);
+/// The whole of the books is read each time. Where that takes long it is done less often, so that Postgres is busy
+/// with it for a tenth of the time at most.
+const REST: u32 = 9;
 
 /// Something that must hold, and how often it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding {
+    /// The name of the question's file, for metrics.
+    pub name: &'static str,
     /// What must hold, in words.
     pub invariant: &'static str,
     /// Where it does not. Must be 0.
     pub violations: i64,
+}
+
+/// Asks everything again and again, until told to stop. Never fails: an error is for the next time.
+pub async fn run(stores: Stores, shutdown: Shutdown) -> anyhow::Result<()> {
+    loop {
+        let begun = clock::monotonic();
+        match audit(&stores).await {
+            Ok(findings) => findings.iter().for_each(export),
+            Err(error) => {
+                metrics::counter!("aggregator_errors_total", "job" => "audit").increment(1);
+                warn!("cannot audit: {error:#}");
+            }
+        }
+        if !shutdown.sleep(INTERVAL.max(begun.elapsed() * REST)).await {
+            return Ok(());
+        }
+    }
+}
+
+fn export(finding: &Finding) {
+    let Finding { name, invariant, violations } = *finding;
+    metrics::gauge!("aggregator_invariant_violations", "invariant" => name).set(violations as f64);
+    if violations != 0 {
+        error!(violations, "does not hold: {invariant}");
+    }
 }
 
 /// Asks everything.
@@ -23,6 +60,7 @@ pub async fn audit(stores: &Stores) -> anyhow::Result<Vec<Finding>> {
     macro_rules! ask {
         ($($invariant:literal => $file:literal),+ $(,)?) => {
             vec![$(Finding {
+                name: stem($file),
                 invariant: $invariant,
                 violations: sqlx::query_file_scalar!($file)
                     .fetch_one(&mut *tx)
@@ -40,7 +78,27 @@ pub async fn audit(stores: &Stores) -> anyhow::Result<Vec<Finding>> {
         "every link and day: clicks by hour = by platform" => "src/audit/hours_are_platforms.sql",
         "every link and day: clicks by hour = by origin" => "src/audit/hours_are_origins.sql",
         "every link and day with human clicks has unique visits" => "src/audit/visits_are_estimated.sql",
+        "every booking sums to zero" => "src/audit/transactions_balance.sql",
+        "the whole ledger sums to zero" => "src/audit/ledger_is_zero.sql",
+        "whoever is credited has the commission, and nobody else" => "src/audit/books_are_commission.sql",
+        "every order's expense = its commission, of what remains" => "src/audit/commission_is_of_remains.sql",
+        "every order = the sum of its lines" => "src/audit/lines_are_orders.sql",
+        "no cash above what was approved" => "src/audit/cash_is_approved.sql",
+        "every payout line's payment = its cash" => "src/audit/payouts_are_cash.sql",
+        "every order's payment = its cash" => "src/audit/orders_are_paid_in_cash.sql",
+        "every link and day = the sum of its orders" => "src/audit/days_are_orders.sql",
+        "every link's commission = its expense" => "src/audit/days_are_ledger.sql",
+        "order, link and booking are of one vendor" => "src/audit/one_vendor.sql",
+        "every event is folded into its order" => "src/audit/events_are_folded.sql",
+        "nothing is payable of held orders" => "src/audit/held_is_not_payable.sql",
+        "a second person decided every payout" => "src/audit/second_person.sql",
     })
+}
+
+/// The name of a question's file.
+fn stem(file: &'static str) -> &'static str {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.strip_suffix(".sql").unwrap_or(name)
 }
 
 /// The findings as people read them, one a line.

@@ -4,7 +4,9 @@
 
 pub mod attribute;
 pub mod conservation;
+pub mod convert;
 pub mod flush;
+pub mod payout;
 pub mod prune;
 pub mod publish;
 pub mod settle;

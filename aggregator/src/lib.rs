@@ -37,6 +37,12 @@ pub async fn run(config: Config, mut status: Status, shutdown: Shutdown) -> anyh
     shutdown.spawn_critical("upkeep", jobs::publish::run_upkeep(stores.clone(), shutdown.clone()));
     shutdown.spawn_critical("settle", jobs::settle::run(stores.clone(), keyring, shutdown.clone()));
     shutdown.spawn_critical("conservation", jobs::conservation::run(stores.clone(), shutdown.clone()));
+    shutdown.spawn_critical("payout", jobs::payout::run(stores.clone(), shutdown.clone()));
+    shutdown.spawn_critical(
+        "convert",
+        jobs::convert::run(stores.clone(), schedule.convert.clone(), shutdown.clone()),
+    );
+    shutdown.spawn_critical("audit", audit::run(stores.clone(), shutdown.clone()));
     shutdown
         .spawn_critical("prune", jobs::prune::run(stores.clone(), schedule.prune.clone(), shutdown.clone()));
     shutdown.spawn_critical("health", status.watch(stores, shutdown.clone()));

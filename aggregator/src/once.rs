@@ -5,7 +5,9 @@ use runtime::clock;
 
 use crate::args::{Config, JobName};
 use crate::audit::{self, audit};
+use crate::jobs::convert::{Links, convert};
 use crate::jobs::flush::flush_all;
+use crate::jobs::payout::payout;
 use crate::jobs::prune::prune;
 use crate::jobs::publish::{Upkeep, publish_pending};
 use crate::jobs::settle::settle_all;
@@ -34,7 +36,17 @@ pub async fn once(config: &Config, job: JobName) -> anyhow::Result<String> {
             ensure!(settled.put_aside == 0, "{} orders cannot be settled: see the log", settled.put_aside);
             Ok(format!("settled {} orders", settled.orders))
         }
-        JobName::Payout | JobName::Convert => anyhow::bail!("not yet"),
+        JobName::Payout => {
+            let done = payout(&stores, clock::system_time().into()).await?;
+            Ok(format!(
+                "collected {} batches, booked {} lines, paid {} batches",
+                done.collected, done.lines, done.paid
+            ))
+        }
+        JobName::Convert => {
+            let links = convert(&stores, Links::All, clock::system_time().into()).await?;
+            Ok(format!("worked out {links} links"))
+        }
         JobName::Audit => {
             let findings = audit(&stores).await?;
             println!("{}", audit::table(&findings));
