@@ -59,6 +59,14 @@ impl Purpose {
         }
     }
 
+    /// Reports have filters that are mostly not given; one plan for all of them would read whole tables.
+    fn plans(self) -> &'static str {
+        match self {
+            Self::Read => "force_custom_plan",
+            Self::Intake | Self::Operate => "auto",
+        }
+    }
+
     /// Orders come many at once and each takes a connection for a millisecond; people come one by one.
     fn connections(self) -> u32 {
         match self {
@@ -77,6 +85,7 @@ pub fn pool(options: PgConnectOptions, purpose: Purpose) -> PgPool {
         ("statement_timeout", STATEMENT_TIMEOUT_MS),
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
         ("timezone", "UTC"),
+        ("plan_cache_mode", purpose.plans()),
     ]);
     PgPoolOptions::new()
         .max_connections(purpose.connections())
