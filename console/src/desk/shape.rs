@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse as _, Response};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use runtime::clock;
 use serde::Serialize;
 
@@ -12,6 +12,9 @@ use crate::api::answer::rfc3339;
 use crate::api::given::is_name;
 use crate::auth::{Caller, Scope};
 use crate::problem::{BadParameter, Failure, ForPrograms};
+
+/// Digits of a second that Postgres keeps.
+const MICROSECONDS: u16 = 6;
 
 /// A page of a list.
 #[derive(Debug, Serialize)]
@@ -86,6 +89,7 @@ pub(super) fn time(instant: Option<DateTime<Utc>>) -> Option<String> {
     instant.map(rfc3339)
 }
 
+/// The time, as fine as Postgres keeps it: what is shown is what was stored.
 pub(super) fn now() -> DateTime<Utc> {
-    clock::system_time().into()
+    DateTime::<Utc>::from(clock::system_time()).trunc_subsecs(MICROSECONDS)
 }

@@ -9,10 +9,16 @@ use super::explanation::{Decided, Judged, Reckoned};
 use crate::report::amount;
 use crate::report::breakdown::name_of_channel;
 
+/// Characters of a click token that are shown: enough to find it among the few of an order.
+const TOKEN_SHOWN: usize = 12;
+
 /// The whole story.
 pub(super) fn tell(decided: &Decided) -> String {
     let mut said = vec![beginning(decided), terms(decided)];
     said.extend(decided.candidates.iter().map(candidate));
+    if decided.candidates.is_empty() && decided.order.ordered_at().is_some() {
+        said.push("It came without a click and without a coupon.".to_owned());
+    }
     said.push(outcome(decided));
     if decided.order.affiliate_id.is_some() {
         said.extend(decided.lines.iter().map(line));
@@ -65,6 +71,11 @@ fn candidate(judged: &Judged) -> String {
     let words = &judged.words;
     if candidate.kind == "coupon" {
         return format!("The coupon {}{whose}: {words}.", candidate.candidate);
+    }
+    if candidate.click_at.is_none() {
+        // What a token says is not read unless it is believed; its first characters tell which one is meant.
+        let begins: String = candidate.candidate.chars().take(TOKEN_SHOWN).collect();
+        return format!("The click token that begins with {begins:?}: {words}.");
     }
     let when = candidate.click_at.map(|at| format!(" at {}", moment(at))).unwrap_or_default();
     let from = candidate.channel.map(|code| format!(", from {}", name_of_channel(code))).unwrap_or_default();

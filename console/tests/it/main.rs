@@ -5,6 +5,7 @@ mod holds;
 mod intake;
 mod orders;
 mod orders_earnings;
+mod orders_scale;
 mod orders_world;
 mod outage;
 mod pages;

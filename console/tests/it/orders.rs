@@ -100,6 +100,7 @@ async fn an_explanation_tells_all_to_the_minor_unit() {
         "good, but the vendor's rule credits another click of this order.",
         "The click on the link summer-2 of trailnotes at 9 Nov 2026 11:00:00 UTC",
         "the link leads to another vendor.",
+        "The click token that begins with \"forged\": the click token's signature is wrong.",
         "The coupon TEA10 on the link rested-1 of trailnotes: good, but a click is credited",
         "So mara.w is credited, by the link summer-1.",
         "Item 1 (Teapot) at 12.5 %, the partnership's rate since 1 Jun 2026: 4990 × 125000 ppm = 623.75 → 624, half up.",
@@ -118,7 +119,7 @@ async fn an_explanation_tells_all_to_the_minor_unit() {
         .iter()
         .map(|candidate| &candidate["verdict"])
         .collect();
-    assert_eq!(verdicts, ["later", "credited", "other_vendor", "bad_signature", "behind_click"]);
+    assert_eq!(verdicts, ["later", "credited", "other_vendor", "token_signature", "behind_click"]);
     assert_eq!(told["lines"][0]["rate_since"], "2026-06-01T00:00:00Z");
     assert_eq!(told["terms"]["since"], "1970-01-01T00:00:00Z");
     assert_eq!(told["credited"]["affiliate"], "mara.w");
@@ -141,7 +142,12 @@ async fn an_explanation_tells_all_to_the_minor_unit() {
 
     let nobody = world.json_as(READER, "/v1/orders/ord_b1001/explanation").await;
     let text = nobody["text"].as_str().expect("text");
-    assert!(text.ends_with("Nobody is credited: no click came with it."), "{text}");
+    assert!(
+        text.ends_with(
+            "It came without a click and without a coupon. Nobody is credited: no click came with it."
+        ),
+        "{text}"
+    );
     assert_eq!(nobody["lines"][0]["calculation"], "nobody is credited: 0");
     let called_off = world.json_as(READER, "/v1/orders/ord_a1004/explanation").await;
     assert_eq!(called_off["lines"][0]["calculation"], "the order is cancelled: 0");

@@ -59,7 +59,7 @@ insert into order_candidate (vendor_id, order_ref, candidate, kind, refused, lin
     (1, 'A-1001', 'token-a', 'click', null, 1, '2026-11-08 10:00Z', 0, 64, 1, 'later'),
     (1, 'A-1001', 'token-b', 'click', null, 1, '2026-11-09 10:00Z', 3, 64, 2, 'credited'),
     (1, 'A-1001', 'token-c', 'click', null, 2, '2026-11-09 11:00Z', 0, 64, 3, 'other_vendor'),
-    (1, 'A-1001', 'forged', 'click', 'bad_signature', null, null, null, null, null, 'bad_signature'),
+    (1, 'A-1001', 'forged', 'click', 'token_signature', null, null, null, null, null, 'token_signature'),
     (1, 'A-1001', 'TEA10', 'coupon', null, 5, null, null, null, null, 'behind_click');
 insert into hold (vendor_id, order_ref, flag, reason, raised_at) values
     (1, 'A-1001', 'fast_order', 'ordered 4 s after the click', '2026-11-10 10:00:05Z'),

@@ -1,0 +1,71 @@
+//! A hundred thousand orders: lists stay quick wherever they are opened, and go by an index.
+
+use std::time::Duration;
+
+use runtime::clock;
+
+use crate::orders_world::{NORDLICHT, PROGRAMME};
+use crate::support::World;
+
+/// A page on a busy two-core machine, in a build without optimisation.
+const QUICK: Duration = Duration::from_secs(2);
+
+const MANY: &str = "\
+    insert into customer_order (vendor_id, order_ref, order_id, status, currency, net_minor, placed_at, event_count) \
+    select 1 + n % 2, 'S-' || n, 'ord_s' || lpad(n::text, 6, '0'), 'Pending', 'EUR', 100, \
+           timestamptz '2026-01-01' + n * interval '1 minute', 1 from generate_series(1, 100000) n; \
+    insert into order_daily select 1 + n % 5, date '2024-01-01' + n, 'EUR', 1, 1, 1 from generate_series(1, 800) n; \
+    insert into order_daily select 100 + n, date '2020-01-01' + n % 1000, 'EUR', 1, 1, 1 from generate_series(1, 50000) n; \
+    analyze;";
+
+#[tokio::test]
+async fn lists_of_orders_stay_quick_and_go_by_an_index() {
+    let world = World::with_orders().await;
+    world.run(MANY).await;
+    for (key, path) in [
+        (PROGRAMME, "/v1/orders?limit=100"),
+        (PROGRAMME, "/v1/orders?limit=100&starting_after=ord_s000200"),
+        (PROGRAMME, "/v1/orders?from=2026-01-01&to=2026-01-02"),
+        (NORDLICHT, "/v1/orders?limit=100"),
+        (NORDLICHT, "/v1/orders?limit=100&starting_after=ord_s000200"),
+        (NORDLICHT, "/v1/orders?link=summer-1"),
+        (PROGRAMME, "/v1/orders/ord_s050000/explanation"),
+    ] {
+        let started = clock::monotonic();
+        let answer = world.read_as(key, path).await;
+        let took = started.elapsed();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert!(took < QUICK, "{path} took {took:?}");
+    }
+    let orders = include_str!("../../src/report/order_facts.sql");
+    let table = [
+        (orders, "execute p (null, null, null, null, null, null, null, null, null, null, 26)"),
+        (orders, "execute p (1, null, null, null, null, null, null, '2026-02-01', 'ord_s044640', null, 26)"),
+        (
+            orders,
+            "execute p (null, null, null, null, null, '2026-02-01', '2026-02-02', null, null, null, 26)",
+        ),
+        (orders, "execute p (1, null, null, null, null, null, null, null, null, 'ord_s000001', 1)"),
+        (
+            include_str!("../../src/report/link_earnings.sql"),
+            "execute p (array[1, 2, 3], date '2026-01-01', date '2026-01-08')",
+        ),
+        (
+            include_str!("../../src/report/programme_earnings.sql"),
+            "execute p (date '2026-01-01', date '2026-01-08')",
+        ),
+    ];
+    for (statement, execute) in table {
+        let mut conn = world.owner.acquire().await.expect("a connection");
+        let prepare = format!("prepare p as {statement}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut *conn).await.expect("a good statement");
+        let explain = format!("explain {execute}");
+        let plan: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(explain)).fetch_all(&mut *conn).await.expect("a plan");
+        sqlx::raw_sql("deallocate p").execute(&mut *conn).await.expect("it is let go");
+        let plan = plan.join("\n");
+        for table in ["customer_order", "order_daily"] {
+            assert!(!plan.contains(&format!("Seq Scan on {table}")), "{execute}\n{plan}");
+        }
+    }
+}
