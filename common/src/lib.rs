@@ -4,8 +4,8 @@
 //! seeds are arguments, and every function's result follows from them alone. That is what makes the counting
 //! protocol checkable by a simulation that runs the very functions the services run.
 //!
-//! A click's way: [`ids`], [`link`], [`click`], [`traffic`], [`visitor`], [`destination`], [`token`], [`wire`], [`ship`],
-//! [`flush`], [`hll`]. An order's way, in which each step is a function of everything before it and never of the order
+//! A click's way: [`ids`], [`link`], [`click`], [`traffic`], [`visitor`], [`destination`] by the [`url_rules`], [`token`],
+//! [`wire`], [`ship`], [`flush`], [`hll`]. An order's way, in which each step is a function of everything before it and never of the order
 //! in which reports came: [`order`] folds what a shop reported, [`attribution`] finds who is credited, [`commission`]
 //! takes a [`rate`] of what remains of the [`money`], [`fraud`] finds reasons to hold it, [`ledger`] books what is missing
 //! and [`payout`] nets what is paid.
@@ -29,5 +29,6 @@ pub mod ship;
 pub mod time;
 pub mod token;
 pub mod traffic;
+pub mod url_rules;
 pub mod visitor;
 pub mod wire;
