@@ -184,8 +184,8 @@ async fn settled(postgres: &mut PgConnection, not_before: Millis) -> anyhow::Res
             return Ok(());
         }
         ensure!(begun.elapsed() < DRAIN_LIMIT, "{left} orders are not settled after {DRAIN_LIMIT:?}");
-        let most = progress.get_or_insert_with(|| Progress::start("orders left", left.cast_unsigned()));
-        most.at(left.cast_unsigned(), "");
+        let most = progress.get_or_insert_with(|| (Progress::start("settled", left.cast_unsigned()), left));
+        most.0.at((most.1 - left).max(0).cast_unsigned(), "");
         tokio::time::sleep(POLL).await;
     }
 }

@@ -19,8 +19,11 @@ use super::world::vendor_key;
 const MOST: u64 = 500;
 /// Bytes of one batch: below the API's megabyte.
 const MOST_BYTES: usize = 900 << 10;
-/// One call in four is a single report.
+/// Calls of all sizes: of a hundred, so many are a single report, and so many more a small batch.
 const SINGLES_PERCENT: u64 = 25;
+const SMALL_PERCENT: u64 = 45;
+/// Events of a small batch.
+const SMALL: u64 = 20;
 /// A killed console is back within this many tries: two minutes.
 const TRIES: u32 = 1_200;
 /// Between two tries.
@@ -122,7 +125,7 @@ impl Mail {
             _ => ("/v1/orders/batch", format!("{{\"events\":[{}]}}", texts.collect::<Vec<_>>().join(","))),
         };
         let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: console.example.com\r\nauthorization: Bearer {}\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.bearers[&call.key],
             body.len()
@@ -152,7 +155,11 @@ impl Mail {
 fn cut(key: u32, order: &[u32], reports: &[Box<str>], chance: &mut Chance, calls: &mut Vec<Call>) {
     let mut rest = order;
     while !rest.is_empty() {
-        let wanted = if chance.percent(SINGLES_PERCENT) { 1 } else { chance.within(2..=MOST) };
+        let wanted = match chance.below(100) {
+            0..SINGLES_PERCENT => 1,
+            size if size < SINGLES_PERCENT + SMALL_PERCENT => chance.within(2..=SMALL),
+            _ => chance.within(2..=MOST),
+        };
         let mut bytes = 0;
         let fits = |at: &&u32| {
             bytes += reports[**at as usize].len() + 1;
