@@ -44,11 +44,18 @@ pub(super) fn conversion(earnings: Option<&Earnings>, human: u64) -> String {
     format!("{}.{:02} %", count(hundredths / 100), hundredths % 100)
 }
 
+/// `1234.50 EUR` → `1,234.50 EUR`: the digits it begins with, in groups.
+fn grouped(amount: &str) -> String {
+    let end = amount.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(amount.len());
+    amount[..end].parse().map_or_else(|_| amount.to_owned(), |whole| count(whole) + &amount[end..])
+}
+
 /// Commission in each currency, `1.50 EUR`; a dash without any.
 pub(super) fn commission(earnings: Option<&Earnings>) -> Vec<String> {
     let money = earnings.map(|earnings| earnings.money.as_slice()).unwrap_or_default();
     let earned = money.iter().filter(|money| money.commission_minor != 0);
-    let amounts: Vec<String> = earned.map(|money| amount(money.commission_minor, &money.currency)).collect();
+    let amounts: Vec<String> =
+        earned.map(|money| grouped(&amount(money.commission_minor, &money.currency))).collect();
     if amounts.is_empty() { vec!["–".to_owned()] } else { amounts }
 }
 
@@ -135,6 +142,14 @@ mod tests {
         }
         assert_eq!((conversion(None, 9), commission(None)), ("–".to_owned(), vec!["–".to_owned()]));
         assert_eq!(commission(Some(&earned(1))), ["12.50 EUR"]);
+        for (amount, text) in [
+            ("1234567.05 EUR", "1,234,567.05 EUR"),
+            ("100 JPY", "100 JPY"),
+            ("0.30 EUR", "0.30 EUR"),
+            ("-1.00 EUR", "-1.00 EUR"),
+        ] {
+            assert_eq!(grouped(amount), text);
+        }
     }
 
     #[test]
