@@ -87,7 +87,7 @@ async fn settle_pending(stores: &Stores, keyring: &Keyring, shutdown: &Shutdown)
         let now: DateTime<Utc> = clock::system_time().into();
         let batch = settle_batches(stores, keyring, now).await?;
         settled.add(batch.settled);
-        if !batch.is_full {
+        if batch.is_idle {
             break;
         }
     }
@@ -101,7 +101,7 @@ pub async fn settle_all(stores: &Stores, keyring: &Keyring, now: DateTime<Utc>) 
     loop {
         let batch = settle_batches(stores, keyring, now).await?;
         settled.add(batch.settled);
-        if !batch.is_full {
+        if batch.is_idle {
             return Ok(settled);
         }
     }
@@ -117,17 +117,17 @@ impl Settled {
 /// One batch of each kind of work.
 struct Round {
     settled: Settled,
-    /// There may be more.
-    is_full: bool,
+    /// Nothing was left to do. Settling an order may make another one due.
+    is_idle: bool,
 }
 
 /// One batch of what was reported and one of what matures: neither waits for the other's backlog.
 async fn settle_batches(stores: &Stores, keyring: &Keyring, now: DateTime<Utc>) -> anyhow::Result<Round> {
-    let mut round = Round { settled: Settled::default(), is_full: false };
+    let mut round = Round { settled: Settled::default(), is_idle: true };
     for work in [Work::Reported, Work::Matured] {
         let (settled, taken) = settle_batch(stores, keyring, now, work).await?;
         round.settled.add(settled);
-        round.is_full |= taken >= BATCH as usize;
+        round.is_idle &= taken == 0;
     }
     Ok(round)
 }
