@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_mins(3);
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Pays again and again. Postgres may be down just then: that payout does not happen.
+/// Pays again and again.
 pub(super) async fn pay_now_and_then(database_url: Secret) {
     loop {
         tokio::time::sleep(EVERY).await;
@@ -27,41 +27,49 @@ pub(super) async fn pay_now_and_then(database_url: Secret) {
 
 /// One payout of each currency: asked for by one, approved by the other, and paid.
 pub(super) async fn pay(database_url: &str) -> anyhow::Result<()> {
-    let mut postgres = PgConnection::connect(database_url).await.context("cannot reach Postgres")?;
     for currency in CURRENCIES {
-        let batch: String = sqlx::query_scalar(
-            "insert into payout_batch (currency, requested_by) values ($1, 'Tilda Treasurer') returning payout_batch_id",
-        )
-        .bind(currency)
-        .fetch_one(&mut postgres)
-        .await?;
-        if until(&mut postgres, &batch, &["open", "empty"]).await? == "empty" {
-            continue;
+        let batch = patiently(database_url, REQUEST, currency).await?;
+        if until(database_url, &batch, &["open", "empty"]).await? == "open" {
+            patiently(database_url, APPROVE, &batch).await?;
+            until(database_url, &batch, &["paid"]).await?;
         }
-        sqlx::query(
-            "update payout_batch set state = 'approved', decided_by = 'Otto Overseer', decided_at = now() \
-             where payout_batch_id = $1 and state = 'open'",
-        )
-        .bind(&batch)
-        .execute(&mut postgres)
-        .await?;
-        until(&mut postgres, &batch, &["paid"]).await?;
     }
     Ok(())
 }
 
-async fn until(postgres: &mut PgConnection, batch: &str, states: &[&str]) -> anyhow::Result<String> {
+/// Asked twice when an answer got lost on its way, which asks for two batches: the second finds nothing to collect.
+const REQUEST: &str = "insert into payout_batch (currency, requested_by) values ($1, 'Tilda Treasurer') returning payout_batch_id";
+const APPROVE: &str = "update payout_batch set state = 'approved', decided_by = 'Otto Overseer', \
+    decided_at = coalesce(decided_at, now()) where payout_batch_id = $1 and state in ('open', 'approved') returning state";
+const STATE: &str = "select state from payout_batch where payout_batch_id = $1";
+
+async fn until(database_url: &str, batch: &str, states: &[&str]) -> anyhow::Result<String> {
     let begun = clock::monotonic();
     loop {
-        let state: String = sqlx::query_scalar("select state from payout_batch where payout_batch_id = $1")
-            .bind(batch)
-            .fetch_one(&mut *postgres)
-            .await?;
+        let state = patiently(database_url, STATE, batch).await?;
         if states.contains(&state.as_str()) {
             return Ok(state);
         }
         ensure!(begun.elapsed() < LIMIT, "payout {batch} is still {state} after {LIMIT:?}");
         tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Says it until Postgres, which may be down just now, has answered.
+async fn patiently(database_url: &str, statement: &'static str, with: &str) -> anyhow::Result<String> {
+    let begun = clock::monotonic();
+    loop {
+        let said = async {
+            let mut postgres = PgConnection::connect(database_url).await?;
+            sqlx::query_scalar(statement).bind(with).fetch_optional(&mut postgres).await
+        };
+        match said.await {
+            Ok(answer) => return Ok(answer.unwrap_or_default()),
+            Err(error) if begun.elapsed() > LIMIT => {
+                return Err(error).context("Postgres does not come back");
+            }
+            Err(_) => tokio::time::sleep(POLL).await,
+        }
     }
 }
 
