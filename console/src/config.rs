@@ -8,13 +8,25 @@ use runtime::{CommonArgs, Invalid, Problems, SecretSource};
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-/// Shows reports on clicks, as pages and as a JSON API, to people on this machine.
+use crate::keys::{Command, Task};
+use crate::seal::Seal;
+
+/// Shows reports to people on this machine and takes in what shops report; with a command, makes or ends keys.
 #[derive(Debug, Parser)]
 #[command(name = "console", version)]
 pub struct Args {
-    /// Postgres to read from, or `@path` of a file that holds the address
-    #[arg(long, env = "DATABASE_URL", value_name = "URL|@FILE", hide_env_values = true)]
-    pub database_url: SecretSource,
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Postgres, or `@path` of a file that holds the address
+    #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL|@FILE", hide_env_values = true)]
+    pub database_url: Option<SecretSource>,
+
+    /// What webhook secrets are encrypted with, or `@path` of a file: at least 32 random bytes, as hexadecimal or
+    /// base64. Without it webhooks are not taken in
+    #[arg(long, global = true, env = "CONSOLE_SECRET", value_name = "SECRET|@FILE", hide_env_values = true)]
+    pub console_secret: Option<SecretSource>,
 
     /// Where to listen for browsers and programs: a loopback address, as there are no accounts yet
     #[arg(long, env = "CONSOLE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
@@ -44,33 +56,55 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Where links are opened, without a final slash.
     pub redirect_url: String,
+    /// Opens webhook secrets, if there is a secret for it.
+    pub seal: Option<Seal>,
+}
+
+/// What the binary was asked to do.
+#[derive(Debug)]
+pub enum Work {
+    /// Serve until told to stop.
+    Serve(Config),
+    /// Make or end a key, and stop.
+    Keep(Task),
 }
 
 impl Args {
     /// Judges all settings and reports every bad one.
-    pub fn validate(self) -> Result<Config, Invalid> {
+    pub fn validate(self) -> Result<Work, Invalid> {
         let mut problems = Problems::of::<Self>();
         self.common.check(&mut problems);
-        let database = problems.check("--database-url", database(&self.database_url));
+        let database = problems.check("--database-url", database(self.database_url.as_ref()));
+        let seal = problems.check("--console-secret", seal(self.console_secret.as_ref()));
+        if let Some(command) = self.command {
+            let action = command.validate(seal.as_ref().is_some_and(Option::is_some), &mut problems);
+            return problems
+                .finish(|| Some(Work::Keep(Task { database: database?, seal: seal?, action: action? })));
+        }
         let listen = problems.check("--listen", loopback(&self.listen));
         let admin_listen = problems.parse("--admin-listen", &self.admin_listen);
         let redirect_url = problems.check("--redirect-url", base_url(&self.redirect_url));
         problems.finish(|| {
-            Some(Config {
+            Some(Work::Serve(Config {
                 database: database?,
                 listen: listen?,
                 admin_listen: admin_listen?,
                 redirect_url: redirect_url?,
-            })
+                seal: seal?,
+            }))
         })
     }
 }
 
-fn database(source: &SecretSource) -> Result<PgConnectOptions, String> {
-    let url = source.read()?;
+fn database(source: Option<&SecretSource>) -> Result<PgConnectOptions, String> {
+    let url = source.ok_or("is missing; write it as postgres://user:password@host:5432/database")?.read()?;
     // The parser's own words may repeat the address, and with it the password.
     PgConnectOptions::from_str(url.expose())
         .map_err(|_| "cannot be read; write it as postgres://user:password@host:5432/database".to_owned())
+}
+
+fn seal(source: Option<&SecretSource>) -> Result<Option<Seal>, String> {
+    source.map(|source| Seal::new(&source.read()?)).transpose()
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
@@ -107,7 +141,13 @@ mod tests {
 
     fn parse(arguments: &[&str]) -> Result<Config, Invalid> {
         let always = ["console", "--database-url", "postgres://reader:hidden@localhost/linkledger"];
-        Args::try_parse_from(always.iter().chain(arguments)).expect("flags that clap reads").validate()
+        match Args::try_parse_from(always.iter().chain(arguments))
+            .expect("flags that clap reads")
+            .validate()?
+        {
+            Work::Serve(config) => Ok(config),
+            Work::Keep(task) => panic!("{task:?} is no configuration"),
+        }
     }
 
     #[test]
@@ -121,11 +161,20 @@ mod tests {
             "ftp://u@go.example.com/?a",
             "--log",
             "=loud=",
+            "--console-secret",
+            "hunter2",
         ];
-        let complaints = parse(&bad).expect_err("four bad settings").complaints.join("\n");
-        for named in
-            ["--listen", "no accounts yet", "--admin-listen", "--redirect-url", "--log", "CONSOLE_LISTEN"]
-        {
+        let complaints = parse(&bad).expect_err("five bad settings").complaints.join("\n");
+        assert!(!complaints.contains("hunter2"), "{complaints}");
+        for named in [
+            "--console-secret",
+            "--listen",
+            "no accounts yet",
+            "--admin-listen",
+            "--redirect-url",
+            "--log",
+            "CONSOLE_LISTEN",
+        ] {
             assert!(complaints.contains(named), "{named} is not in {complaints}");
         }
     }

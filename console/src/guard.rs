@@ -15,6 +15,7 @@ use metrics::{counter, histogram};
 use runtime::clock;
 
 use crate::assets;
+use crate::intake::snippet;
 use crate::problem::{Failure, ForPeople, ForPrograms};
 
 /// How long a person or program waits at most. Longer than one statement may run, shorter than a browser's patience.
@@ -132,9 +133,12 @@ async fn contain(request: Request, next: Next) -> Result<Response, Failure> {
 
 fn add_headers(headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // Only the snippet has said something itself: it is made for other sites' pages.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    let kept = headers.get(header::CACHE_CONTROL).is_some_and(|value| value == assets::FOREVER);
+    let kept = headers
+        .get(header::CACHE_CONTROL)
+        .is_some_and(|value| value == assets::FOREVER || value == snippet::CACHED);
     if !kept {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

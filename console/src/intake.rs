@@ -7,15 +7,24 @@ mod answer;
 mod assign;
 mod door;
 mod draft;
+mod endpoint;
 mod fields;
 mod json;
 mod order;
 mod orders;
+mod postback;
+mod shop;
+mod shopify;
+pub(crate) mod signature;
+pub mod snippet;
+mod stripe;
 pub mod wake;
+mod webhook;
+mod woocommerce;
 mod write;
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 
 pub use self::door::Door;
 use crate::server::App;
@@ -25,4 +34,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/v1/orders", post(orders::one))
         .route("/v1/orders/batch", post(orders::batch))
+        .route("/v1/webhooks/{webhook_endpoint_id}", post(webhook::receive))
+        .route("/v1/postback/{webhook_endpoint_id}", get(postback::receive).post(postback::receive))
+        .route("/clk.js", get(snippet::show))
 }

@@ -14,9 +14,11 @@ pub mod db;
 pub mod desk;
 pub mod guard;
 pub mod intake;
+pub mod keys;
 pub mod pages;
 pub mod problem;
 pub mod report;
+pub mod seal;
 pub mod server;
 
 use std::net::SocketAddr;
@@ -27,7 +29,7 @@ use runtime::admin::{Admin, AdminConfig};
 use tokio::net::TcpListener;
 use tracing::info;
 
-pub use config::{Args, Config};
+pub use config::{Args, Config, Work};
 
 /// Bounds of the request histogram in seconds: a page should be well under 50 ms, and none may take 15 s.
 const DURATION_BUCKETS: &[f64] =
@@ -66,6 +68,7 @@ pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Consol
         pool: pool(db::Purpose::Read),
         door: intake::Door::new(intake.clone()),
         intake: intake.clone(),
+        seal: config.seal,
         operator: pool(db::Purpose::Operate),
         redirect_url: config.redirect_url.into(),
     };

@@ -1,17 +1,18 @@
-//! The console's process: read the settings, start logging, run until a signal.
+//! The console's process: read the settings, start logging, then serve until a signal or do what was asked.
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use console::{Args, Config};
+use console::{Args, Config, Work, keys};
 use runtime::lifecycle::{GRACE, Shutdown, exit_code};
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let common = args.common.clone();
     match args.validate() {
-        Ok(config) => exit_code(&common.start_logging().and_then(|()| serve(config))),
+        Ok(Work::Serve(config)) => exit_code(&common.start_logging().and_then(|()| serve(config))),
+        Ok(Work::Keep(task)) => exit_code(&common.start_logging().and_then(|()| keep(task))),
         Err(invalid) => invalid.report(),
     }
 }
@@ -25,4 +26,13 @@ fn serve(config: Config) -> anyhow::Result<()> {
         .build()
         .context("cannot start the threads that answer requests")?;
     threads.block_on(console::run(config, shutdown))
+}
+
+/// Prints what was made as one line of JSON: a secret is shown this once.
+fn keep(task: keys::Task) -> anyhow::Result<()> {
+    let thread =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    let made = thread.block_on(task.run())?;
+    println!("{made}");
+    Ok(())
 }

@@ -18,6 +18,7 @@ use tower_http::compression::CompressionLayer;
 use tracing::{debug, warn};
 
 use crate::intake::Door;
+use crate::seal::Seal;
 use crate::{api, assets, desk, guard, intake, pages};
 
 /// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
@@ -41,6 +42,8 @@ pub struct App {
     pub door: Door,
     /// Looks up API keys, with the rights of the door.
     pub intake: PgPool,
+    /// Opens webhook secrets. Without it their endpoints say that they are not set up.
+    pub seal: Option<Seal>,
     /// Writes down what people decide.
     pub operator: PgPool,
     /// Where links are opened, without the final slash: `http://127.0.0.1:8080`.

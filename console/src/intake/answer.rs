@@ -80,6 +80,22 @@ pub(super) fn within(source: Source, name: Option<String>, fate: Fate) -> Answer
     })
 }
 
+/// The answer to a call that was one or several events: as good as the worst of them.
+pub(super) fn together(source: Source, fates: Vec<Fate>) -> Response {
+    let answers: Result<Vec<Answer>, Failure> =
+        fates.into_iter().map(|fate| of(source, fate)).collect::<Vec<_>>().into_iter().collect();
+    match answers {
+        Err(failure) => ForPrograms(failure).into_response(),
+        Ok(mut answers) if answers.len() == 1 => answers.remove(0).into_response(),
+        Ok(answers) => {
+            let worst = [StatusCode::CREATED, StatusCode::ACCEPTED];
+            let status =
+                worst.into_iter().find(|status| answers.iter().any(|answer| answer.status == *status));
+            (status.unwrap_or(StatusCode::OK), Json(Answers::new(answers))).into_response()
+        }
+    }
+}
+
 /// What is understood and not about orders, or not a report we use: nothing is written down.
 pub(super) fn ignored(source: Source, code: &'static str, words: String) -> Response {
     count(source, "ignored", code);

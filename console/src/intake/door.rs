@@ -43,11 +43,6 @@ impl Door {
         self.written.clone()
     }
 
-    /// Where keys and endpoints are looked up.
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     /// Writes drafts down and says for each, in order, what became of it. What failed before stays failed.
     pub(super) async fn take_in(
         &self,

@@ -12,6 +12,9 @@ use crate::problem::BadParameter;
 /// What the item of an order without items is called.
 pub(super) const WHOLE_ORDER: &str = "order";
 
+/// Bytes of the hash in an event's name: nobody finds two meanings with one name among any number of orders.
+const NAME_BYTES: usize = 16;
+
 /// An event, and what the payload says about whose it is.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
@@ -38,6 +41,15 @@ impl Draft {
     /// An event whose payload does not speak of vendors.
     pub(super) fn plain(event: Event, time: Time) -> Self {
         Self { event, vendor: None, item_vendors: BTreeMap::new(), time }
+    }
+
+    /// Names an event whose sender does not: after what it means, so that a repetition has the same name, and no two
+    /// meanings ever share one.
+    pub(super) fn named_by_content(mut self, prefix: &str) -> Self {
+        self.event.event_id = String::new();
+        let hash = data_encoding::HEXLOWER.encode(&self.hash()[..NAME_BYTES]);
+        self.event.event_id = format!("{prefix}:{}:{hash}", self.event.order_ref);
+        self
     }
 
     /// What tells this report from another under the same id: its meaning, not the bytes it came in.

@@ -31,15 +31,9 @@ pub(super) async fn one(State(app): State<App>, caller: Caller, request: Request
         let draft = order::read(body, None)?;
         app.door.take_in(Tenant::from(caller.vendor), Source::Api, vec![Ok(draft)]).await
     };
-    let fates = match taken.await {
-        Ok(fates) => fates,
-        Err(failure) => return answer::refused(Source::Api, failure),
-    };
-    let answers = fates.into_iter().map(|fate| answer::of(Source::Api, fate));
-    match answers.last() {
-        Some(Ok(answer)) => answer.into_response(),
-        Some(Err(failure)) => crate::problem::ForPrograms(failure).into_response(),
-        None => answer::refused(Source::Api, Failure::Fault("a draft without a fate".to_owned())),
+    match taken.await {
+        Ok(fates) => answer::together(Source::Api, fates),
+        Err(failure) => answer::refused(Source::Api, failure),
     }
 }
 

@@ -30,6 +30,15 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// Every source.
+    const ALL: [Self; 6] =
+        [Self::Api, Self::Standard, Self::Stripe, Self::Shopify, Self::WooCommerce, Self::Postback];
+
+    /// The source with this name.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+
     /// The name in Postgres and in metrics.
     pub(super) fn name(self) -> &'static str {
         match self {

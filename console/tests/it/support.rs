@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use common::hll::Sketch;
+use console::seal::{Seal, place};
 use console::{Config, Console};
 use onebox::servers::{SharedPostgres, shared_postgres};
-use runtime::{Shutdown, clock};
+use runtime::{Secret, Shutdown, clock};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct World {
     pub(crate) owner: PgPool,
     pub(crate) console: Console,
+    pub(crate) url: String,
     shutdown: Shutdown,
     _postgres: SharedPostgres,
 }
@@ -34,7 +36,7 @@ impl World {
         let url = postgres.create_database().await.expect("a database");
         let owner = migrated(&url).await;
         let (console, shutdown) = console_over(&url).await;
-        Self { owner, console, shutdown, _postgres: postgres }
+        Self { owner, console, url, shutdown, _postgres: postgres }
     }
 
     /// Two vendors, two affiliates, and five links: `summer-1` busy, `summer-2` with one click, `paused-1`, `expired-1`
@@ -103,6 +105,35 @@ impl World {
         format!("Bearer llk_{id}_{secret}")
     }
 
+    /// A webhook endpoint of vendor 1 with one secret.
+    pub(crate) async fn endpoint(&self, source: &str, secret: &str) -> String {
+        let id = format!("{source}0123456789abcdef");
+        sqlx::query(
+            "insert into webhook_endpoint (webhook_endpoint_id, vendor_id, source) values ($1, 1, $2)",
+        )
+        .bind(&id)
+        .bind(source)
+        .execute(&self.owner)
+        .await
+        .expect("an endpoint is added");
+        self.webhook_secret(&id, 1, secret).await;
+        id
+    }
+
+    /// One more secret of an endpoint.
+    pub(crate) async fn webhook_secret(&self, endpoint: &str, no: i32, secret: &str) {
+        let sealed = seal().close(&place(endpoint, no), &Secret::new(secret)).expect("sealed");
+        sqlx::query(
+            "insert into webhook_secret (webhook_endpoint_id, secret_no, sealed) values ($1, $2, $3)",
+        )
+        .bind(endpoint)
+        .bind(no)
+        .bind(sealed)
+        .execute(&self.owner)
+        .await
+        .expect("a secret is added");
+    }
+
     /// Sends JSON with a key.
     pub(crate) async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
         let headers = [("content-type", "application/json"), ("authorization", key)];
@@ -139,6 +170,15 @@ impl Drop for World {
 
 /// Starts a console over the database at `url`.
 pub(crate) async fn console_over(url: &str) -> (Console, Shutdown) {
+    console_with(url, Some(seal())).await
+}
+
+/// A second console over a world's database, without a secret of its own.
+pub(crate) async fn console_without_a_seal(world: &World) -> (Console, Shutdown) {
+    console_with(&world.url, None).await
+}
+
+async fn console_with(url: &str, seal: Option<Seal>) -> (Console, Shutdown) {
     let shutdown = Shutdown::new();
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
     let config = Config {
@@ -146,8 +186,15 @@ pub(crate) async fn console_over(url: &str) -> (Console, Shutdown) {
         listen: any_port,
         admin_listen: any_port,
         redirect_url: "http://127.0.0.1:8080".to_owned(),
+        seal,
     };
     (console::start(config, &shutdown).await.expect("the console starts"), shutdown)
+}
+
+/// What the tests' consoles seal webhook secrets with.
+pub(crate) fn seal() -> Seal {
+    Seal::new(&Secret::new("3b8e1f0a95c47d62e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f7"))
+        .expect("a secret")
 }
 
 /// Applies the schema and keeps a connection as the owner.
@@ -189,8 +236,10 @@ pub(crate) async fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
     talk(address, &format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())).await
 }
 

@@ -1,0 +1,94 @@
+//! `POST /v1/webhooks/{webhook_endpoint_id}`: a shop system reports with its own signature and in its own words.
+
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use runtime::clock;
+
+use super::draft::Draft;
+use super::endpoint::{self, Endpoint, header};
+use super::json::Json;
+use super::shop::Reading;
+use super::write::Source;
+use super::{answer, order, shopify, signature, stripe, woocommerce};
+use crate::body;
+use crate::problem::Failure;
+use crate::server::App;
+
+/// Bytes of an event in our own shape, as at `/v1/orders`.
+const MAX_OWN: usize = 256 * 1024;
+
+/// Bytes of a shop system's payload: two kilobytes for each of 500 lines.
+const MAX_PAYLOAD: usize = 1024 * 1024;
+
+/// One call.
+pub(super) async fn receive(State(app): State<App>, Path(name): Path<String>, request: Request) -> Response {
+    let endpoint = match endpoint::find(&app, &name, |source| source != Source::Postback).await {
+        Ok(endpoint) => endpoint,
+        // Which source it would have been is not known.
+        Err(failure) => return answer::refused(Source::Standard, failure),
+    };
+    let source = endpoint.source;
+    let taken = async {
+        let (parts, body) = request.into_parts();
+        let limit = if source == Source::Standard { MAX_OWN } else { MAX_PAYLOAD };
+        let bytes = body::read(&parts.headers, body, limit).await?;
+        if source == Source::WooCommerce && woocommerce::is_ping(&bytes) {
+            return Ok(Reading::Nothing("ping", "the webhook is set up; its orders are taken in".to_owned()));
+        }
+        verify(&endpoint, &parts.headers, &bytes)?;
+        read(source, &parts.headers, &bytes)
+    };
+    match taken.await {
+        Ok(reading) => conclude(&app, &endpoint, reading).await,
+        Err(failure) => answer::refused(source, failure),
+    }
+}
+
+/// Writes down what was read, and answers.
+pub(super) async fn conclude(app: &App, endpoint: &Endpoint, reading: Reading) -> Response {
+    let drafts = match reading {
+        Reading::Nothing(code, words) => return answer::ignored(endpoint.source, code, words),
+        Reading::Events(drafts) => drafts,
+    };
+    if drafts.is_empty() {
+        return answer::ignored(endpoint.source, "nothing_new", "it reports nothing that counts".to_owned());
+    }
+    if let Some(flaws) = drafts.iter().map(Draft::check).find(|flaws| !flaws.is_empty()) {
+        return answer::refused(endpoint.source, Failure::Content(flaws));
+    }
+    let drafts = drafts.into_iter().map(Ok).collect();
+    match app.door.take_in(endpoint.tenant, endpoint.source, drafts).await {
+        Ok(fates) => answer::together(endpoint.source, fates),
+        Err(failure) => answer::refused(endpoint.source, failure),
+    }
+}
+
+fn verify(endpoint: &Endpoint, headers: &HeaderMap, body: &Bytes) -> Result<(), Failure> {
+    let (secrets, now_s) = (endpoint.secrets.as_slice(), clock::now_ms() / 1_000);
+    let verdict = match endpoint.source {
+        Source::Stripe => signature::stripe(secrets, header(headers, "stripe-signature"), body, now_s),
+        Source::Shopify => signature::of_body(secrets, header(headers, "x-shopify-hmac-sha256"), body),
+        Source::WooCommerce => signature::of_body(secrets, header(headers, "x-wc-webhook-signature"), body),
+        Source::Api | Source::Standard | Source::Postback => {
+            let named =
+                ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| header(headers, name));
+            signature::standard(secrets, named, body, now_s)
+        }
+    };
+    verdict.map_err(Failure::BadSignature)
+}
+
+/// Only after its signature was found good.
+fn read(source: Source, headers: &HeaderMap, bytes: &Bytes) -> Result<Reading, Failure> {
+    let body = Json::parse(bytes)?;
+    match source {
+        Source::Stripe => stripe::read(&body),
+        Source::Shopify => shopify::read(header(headers, "x-shopify-topic"), &body),
+        Source::WooCommerce => woocommerce::read(header(headers, "x-wc-webhook-topic"), &body),
+        Source::Api | Source::Standard | Source::Postback => {
+            order::read(body, header(headers, "webhook-id")).map(Reading::one)
+        }
+    }
+}
