@@ -68,6 +68,8 @@ async fn honest_books_pass_and_every_dishonest_line_is_named() -> Result<()> {
     let without_journal = audit(&house, &log, &[])?;
     ensure!(without_journal["passed"] == true && without_journal["doubled"].is_null(), "{without_journal}");
 
+    house.audit()?;
+
     let mut postgres = house.database().await?;
     // One click too many, three too few elsewhere: neither may hide the other.
     tamper(&mut postgres, "update click_hourly set human_clicks = human_clicks + 1 where (link_id, hour) = (select link_id, hour from click_hourly order by 1 desc, 2 limit 1)").await?;
@@ -96,5 +98,6 @@ async fn honest_books_pass_and_every_dishonest_line_is_named() -> Result<()> {
     ensure!(tampered["passed"] == false, "{tampered}");
     let loss = audit(&house, &log, &[])?;
     ensure!(loss["passed"] == false && loss["lost"] == 3, "{loss}");
+    ensure!(house.audit().is_err(), "the standing audit finds nothing wrong with dishonest books");
     Ok(())
 }

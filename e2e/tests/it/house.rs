@@ -71,10 +71,20 @@ pub(crate) fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> Resu
 impl House {
     /// Opens a house without a programme and waits until every service is ready.
     pub(crate) fn open() -> Result<Self> {
+        Self::open_with(&["--empty", "--no-traffic"])
+    }
+
+    /// Opens a house with the demo in full swing.
+    pub(crate) fn open_demo() -> Result<Self> {
+        Self::open_with(&[])
+    }
+
+    fn open_with(flags: &[&str]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("linkledger-").tempdir()?;
         let free = "127.0.0.1:0";
         let onebox = Command::new(binary("onebox"))
-            .args(["up", "--empty", "--no-traffic", "--redirect-listen", free, "--console-listen", free])
+            .args(["up", "--redirect-listen", free, "--console-listen", free])
+            .args(flags)
             .args(["--redirector-admin", free, "--aggregator-admin", free, "--console-admin", free])
             .arg("--data-dir")
             .arg(folder.path())
@@ -217,6 +227,37 @@ impl House {
             )?;
             Ok(head.status == 302)
         })
+    }
+
+    /// One POST of JSON with an API key.
+    pub(crate) fn post(&self, path: &str, key: &str, body: &serde_json::Value) -> Result<Reply> {
+        let (address, body) = (self.address("console", "listen")?, body.to_string());
+        let head = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        let headers = format!("authorization: Bearer {key}\r\ncontent-type: application/json\r\n");
+        exchange(address, &format!("{head}{headers}content-length: {}\r\n\r\n{body}", body.len()))
+    }
+
+    /// One GET of JSON with an API key.
+    pub(crate) fn read(&self, path: &str, key: &str) -> Result<serde_json::Value> {
+        let bearer = format!("Bearer {key}");
+        let reply = get(self.address("console", "listen")?, path, &[("authorization", &bearer)])?;
+        ensure!(reply.status == 200, "{path} answered {}: {}", reply.status, reply.body);
+        Ok(serde_json::from_str(&reply.body)?)
+    }
+
+    /// Everything that must hold in Postgres holds. Every test that opened a house ends with this.
+    pub(crate) fn audit(&self) -> Result<()> {
+        let output = Command::new(binary("aggregator"))
+            .args(["once", "audit"])
+            .env("DATABASE_URL", &self.database_url)
+            .env("REDIS_URL", &self.redis_url)
+            .stdin(Stdio::null())
+            .output()
+            .context("aggregator once audit")?;
+        let (table, said) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success() && table.contains("must hold"), "the audit failed:\n{table}{said}");
+        Ok(())
     }
 
     /// What the report says of a link today.

@@ -56,7 +56,7 @@ async fn one_click_is_reported_once_though_everything_was_killed_in_between() ->
     ensure!(page.status == 200 && page.body.contains("once0000"), "the page answers {}", page.status);
     let difference = house.metric("aggregator", "aggregator_conservation_difference_clicks")?;
     ensure!(difference.abs() < 0.5, "the books differ by {difference} clicks");
-    Ok(())
+    house.audit()
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_link_switched_off_stops_being_tracked_within_a_second() -> Result<()>
     let (p50, p99) = (times[SWITCHES / 2], times[SWITCHES * 99 / 100]);
     eprintln!("{SWITCHES} switches: p50 {p50:?}, p99 {p99:?}, longest {:?}", times[SWITCHES - 1]);
     ensure!(p99 < SWITCH_P99, "p99 {p99:?}");
-    Ok(())
+    house.audit()
 }
 
 #[tokio::test]
@@ -116,7 +116,8 @@ async fn redis_hung_or_emptied_costs_no_click_and_no_redirect() -> Result<()> {
         Ok(redis::cmd("EXISTS").arg("l:flush0000").query::<u8>(&mut client.get_connection()?)? == 1)
     })?;
     std::thread::sleep(SETTLED);
-    reported(&house, "flush0000", total)
+    reported(&house, "flush0000", total)?;
+    house.audit()
 }
 
 #[tokio::test]
@@ -145,5 +146,5 @@ async fn ended_and_unknown_links_get_a_plain_page_or_the_fallback() -> Result<()
     until("and resumes", SOON, || Ok(house.click("/end0002")?.token().is_some()))?;
     let unknown = house.click("/never-made")?;
     ensure!(unknown.status == 404 && unknown.body.contains("<html"), "{}", unknown.body);
-    Ok(())
+    house.audit()
 }

@@ -2,9 +2,11 @@
 
 mod audit;
 mod chaos;
+mod demo;
 mod flush_million;
 mod house;
 mod journeys;
+mod orders;
 mod scripts;
 mod sketches;
 mod tidy;

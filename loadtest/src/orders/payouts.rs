@@ -29,8 +29,10 @@ pub(super) async fn pay_now_and_then(database_url: Secret) {
 pub(super) async fn pay(database_url: &str) -> anyhow::Result<()> {
     for currency in CURRENCIES {
         let batch = patiently(database_url, REQUEST, currency).await?;
+        patiently(database_url, WAKE, &batch).await?;
         if until(database_url, &batch, &["open", "empty"]).await? == "open" {
             patiently(database_url, APPROVE, &batch).await?;
+            patiently(database_url, WAKE, &batch).await?;
             until(database_url, &batch, &["paid"]).await?;
         }
     }
@@ -41,6 +43,7 @@ pub(super) async fn pay(database_url: &str) -> anyhow::Result<()> {
 const REQUEST: &str = "insert into payout_batch (currency, requested_by) values ($1, 'Tilda Treasurer') returning payout_batch_id";
 const APPROVE: &str = "update payout_batch set state = 'approved', decided_by = 'Otto Overseer', \
     decided_at = coalesce(decided_at, now()) where payout_batch_id = $1 and state in ('open', 'approved') returning state";
+const WAKE: &str = "select pg_notify('payout', $1)::text";
 const STATE: &str = "select state from payout_batch where payout_batch_id = $1";
 
 async fn until(database_url: &str, batch: &str, states: &[&str]) -> anyhow::Result<String> {
