@@ -120,7 +120,7 @@ fn becomes(house: &House, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<
 
 fn pay(house: &House) -> Result<Value> {
     let asked = house.post("/v1/payouts", ASKER, &json!({ "currency": "EUR" }))?;
-    ensure!(asked.status == 201, "{}: {}", asked.status, asked.body);
+    ensure!(asked.status == 202, "{}: {}", asked.status, asked.body);
     let asked: Value = serde_json::from_str(&asked.body)?;
     let id = asked["payout_batch_id"].as_str().context("an id")?.to_owned();
     let path = format!("/v1/payouts/{id}");
