@@ -96,10 +96,6 @@ fn refusal(request: &Request) -> Option<Failure> {
     if let Err(failure) = check_host(request.headers()) {
         return Some(failure);
     }
-    let headers = request.headers();
-    if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
-        return Some(Failure::TwoLengths);
-    }
     match (Audience::of(request.uri().path()), request.method()) {
         (_, &Method::GET | &Method::HEAD) => (!request.body().is_end_stream()).then_some(Failure::Body),
         // Each route of the API says which methods it answers, and reads a body within a limit of its own.

@@ -37,9 +37,6 @@ pub enum Failure {
     /// A body, where none is read.
     #[error("a request here must have no body")]
     Body,
-    /// A body that says its length twice: what stands before us may have read another one.
-    #[error("a request must have Content-Length or Transfer-Encoding, not both")]
-    TwoLengths,
     /// A body that is not what this address reads.
     #[error("send this with Content-Type: {0}")]
     MediaType(&'static str),
@@ -133,7 +130,6 @@ impl Failure {
             Self::NoSuchPage => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
             Self::Body => (StatusCode::PAYLOAD_TOO_LARGE, "body_not_allowed", "No body, please"),
-            Self::TwoLengths => (StatusCode::BAD_REQUEST, "two_lengths", "Two lengths"),
             Self::MediaType(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Another kind of body, please")
             }
@@ -186,7 +182,7 @@ impl Failure {
             Self::DatabaseAway(_) | Self::NotWritten(_) => say(header::RETRY_AFTER, RETRY_AFTER_S),
             Self::Overloaded => say(header::RETRY_AFTER, OVERLOAD_RETRY_AFTER_S),
             Self::Sealed => say(header::RETRY_AFTER, SEALED_RETRY_AFTER_S),
-            Self::Body | Self::NoHost | Self::TwoLengths | Self::TooLong(_) | Self::BodyCutShort => {
+            Self::Body | Self::NoHost | Self::TooLong(_) | Self::BodyCutShort => {
                 say(header::CONNECTION, "close");
             }
             _ => {}

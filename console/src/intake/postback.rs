@@ -4,6 +4,7 @@
 //! it is compared first and kept nowhere.
 
 use axum::extract::{Path, Request, State};
+use axum::http::Method;
 use axum::response::Response;
 use common::money::{Currency, parse_decimal};
 use common::order::{Event, Item, Kind, Reversal};
@@ -33,6 +34,10 @@ pub(super) async fn receive(State(app): State<App>, Path(name): Path<String>, re
     let taken = async {
         let endpoint = endpoint::find(&app, &name, |source| source == Source::Postback).await?;
         let (parts, body) = request.into_parts();
+        if parts.method == Method::HEAD {
+            // The router answers HEAD where it answers GET; looking must not report anything.
+            return Err(Failure::Method);
+        }
         let form = body::read(&parts.headers, body, MAX_FORM).await?;
         let mut given = Given::read(parts.uri.query().unwrap_or_default(), &form);
         let secret = given.take(&["secret"]);

@@ -3,6 +3,8 @@
 mod api;
 mod holds;
 mod intake;
+mod intake_batch;
+mod intake_outside;
 mod orders;
 mod orders_earnings;
 mod orders_scale;

@@ -45,6 +45,7 @@ async fn nobody_reports_without_the_secret() {
     let answer = world.get(&format!("{path}?txid=1&amuont=5&secret={SECRET}")).await;
     assert_eq!((answer.status, answer.json()["field"].clone()), (422, json!("amuont")), "{}", answer.body);
     assert!(!answer.body.contains(SECRET) && !world.console.admin.render().contains(SECRET));
+    assert_eq!(world.send("HEAD", &format!("{path}?txid=1&secret={SECRET}"), &[], "").await.status, 405);
     assert_eq!(world.get("/v1/postback/nobody0000000000").await.status, 404);
     assert_eq!(world.count(EVENTS).await, 0);
 }
