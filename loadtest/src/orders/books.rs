@@ -68,6 +68,22 @@ pub(super) struct LineRow {
     pub(super) commission_minor: i64,
 }
 
+#[cfg(test)]
+impl From<&super::reference::Line> for LineRow {
+    fn from(line: &super::reference::Line) -> Self {
+        Self {
+            vendor_id: 0,
+            order_ref: String::new(),
+            item_id: line.item_id.clone(),
+            net_minor: line.net_minor,
+            refunded_minor: line.refunded_minor,
+            rate_ppm: line.rate_ppm.map(u32::cast_signed),
+            rate_source: line.rate_source.map(str::to_owned),
+            commission_minor: line.commission_minor,
+        }
+    }
+}
+
 impl Books {
     pub(super) async fn read(postgres: &mut PgConnection) -> anyhow::Result<Self> {
         let mut tx = postgres.begin().await.context("cannot reach Postgres")?;
