@@ -24,8 +24,8 @@ const REDIS_PATIENCE: Duration = Duration::from_secs(2);
 /// How long one call may take. The slowest, a pipeline of some thousand links, takes a tenth of this.
 const REDIS_CALL: Duration = Duration::from_secs(5);
 
-/// Connections to Postgres: partitions being flushed, the listener, and the other jobs.
-const POSTGRES_CONNECTIONS: u32 = 12;
+/// Connections to Postgres: partitions being flushed, two batches of orders, three listeners, and the other jobs.
+const POSTGRES_CONNECTIONS: u32 = 20;
 /// How long to wait for a connection to Postgres.
 const POSTGRES_PATIENCE: Duration = Duration::from_secs(5);
 

@@ -82,29 +82,38 @@ pub async fn run(stores: Stores, keyring: Keyring, shutdown: Shutdown) -> anyhow
 
 /// Settles everything that waits, unless told to stop: a long backlog must not hold up the end.
 async fn settle_pending(stores: &Stores, keyring: &Keyring, shutdown: &Shutdown) -> anyhow::Result<Settled> {
-    let mut settled = Settled::default();
-    while !shutdown.is_stopping() {
-        let now: DateTime<Utc> = clock::system_time().into();
-        let batch = settle_batches(stores, keyring, now).await?;
-        settled.add(batch.settled);
-        if batch.is_idle {
-            break;
-        }
-    }
+    let settled =
+        side_by_side(stores, keyring, || (!shutdown.is_stopping()).then(|| clock::system_time().into()))
+            .await?;
     export_backlog(stores).await?;
     Ok(settled)
 }
 
 /// Settles everything that waits at `now`.
 pub async fn settle_all(stores: &Stores, keyring: &Keyring, now: DateTime<Utc>) -> anyhow::Result<Settled> {
-    let mut settled = Settled::default();
-    loop {
-        let batch = settle_batches(stores, keyring, now).await?;
-        settled.add(batch.settled);
-        if batch.is_idle {
-            return Ok(settled);
+    side_by_side(stores, keyring, || Some(now)).await
+}
+
+/// Two batches at a time: Postgres works on the one while the other is judged or committed. `now` ends it with `None`.
+async fn side_by_side(
+    stores: &Stores,
+    keyring: &Keyring,
+    now: impl Fn() -> Option<DateTime<Utc>>,
+) -> anyhow::Result<Settled> {
+    let until_idle = async || {
+        let mut settled = Settled::default();
+        while let Some(now) = now() {
+            let round = settle_round(stores, keyring, now).await?;
+            settled.add(round.settled);
+            if round.is_idle {
+                break;
+            }
         }
-    }
+        anyhow::Ok(settled)
+    };
+    let (mut settled, other) = tokio::try_join!(until_idle(), until_idle())?;
+    settled.add(other);
+    Ok(settled)
 }
 
 impl Settled {
@@ -122,7 +131,7 @@ struct Round {
 }
 
 /// One batch of what was reported and one of what matures: neither waits for the other's backlog.
-async fn settle_batches(stores: &Stores, keyring: &Keyring, now: DateTime<Utc>) -> anyhow::Result<Round> {
+async fn settle_round(stores: &Stores, keyring: &Keyring, now: DateTime<Utc>) -> anyhow::Result<Round> {
     let mut round = Round { settled: Settled::default(), is_idle: true };
     for work in [Work::Reported, Work::Matured] {
         let (settled, taken) = settle_batch(stores, keyring, now, work).await?;

@@ -144,7 +144,7 @@ async fn a_click_is_judged_by_what_stood_when_it_happened() {
     ] {
         world.sql(&sql).await;
         for (clicked_at, expect) in [(switch - 1, "credited"), (switch, verdict), (switch + 1, "credited")] {
-            let order_ref = format!("{what}-{}", clicked_at);
+            let order_ref = format!("{what}-{clicked_at}");
             let (_, verdicts) = judged(&world, &order_ref, &[token(ADA, clicked_at)]).await;
             let expired = what == "expiry" && clicked_at > switch;
             assert_eq!(verdicts, [if expired { verdict } else { expect }], "{order_ref}");

@@ -6,6 +6,18 @@ use crate::edge::Edge;
 use crate::flush::drain;
 use crate::world::World;
 
+/// The questions about clicks; those about money have damages of their own.
+pub(crate) const COUNTED: [&str; 8] = [
+    "clicks_are_batches",
+    "clicks_are_counted",
+    "lanes_without_gap",
+    "batches_as_claimed",
+    "claims_are_clicks",
+    "hours_are_platforms",
+    "hours_are_origins",
+    "visits_are_estimated",
+];
+
 #[tokio::test]
 async fn every_planted_damage_is_found() {
     let world = World::new().await;

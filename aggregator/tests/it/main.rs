@@ -2,15 +2,19 @@
 
 mod attribute;
 mod audit;
+mod audit_money;
 mod conservation;
+mod convert;
 mod edge;
 mod flush;
 mod hold;
 mod outage;
+mod payout;
 mod prune;
 mod publish;
 mod settle;
 mod settle_throughput;
 mod several;
+mod several_settle;
 mod shop;
 mod world;

@@ -4,7 +4,6 @@ use aggregator::jobs::settle::{PUT_ASIDE, Settled, settle_all};
 use common::order::{Event, Item, Kind, Reversal, ReversedItem};
 
 use crate::shop::*;
-use crate::world::World;
 
 #[tokio::test]
 async fn an_order_goes_through_every_status() {

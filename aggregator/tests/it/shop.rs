@@ -54,9 +54,8 @@ const PROGRAMME: &str = "
 /// Takes every order and booking back, so that the same story can be told in another way.
 pub(crate) const FORGET_ORDERS: &str = "
     set session_replication_role = replica;
-    delete from ledger_entry; delete from ledger_tx; delete from hold; delete from order_candidate;
-    delete from order_line; delete from customer_order; delete from order_daily; delete from order_due;
-    delete from order_event;
+    truncate order_event, order_due, customer_order, order_line, order_candidate, hold, ledger_tx, ledger_entry,
+        order_daily, payout_batch, payout_line, payout_order;
     set session_replication_role = origin;";
 
 /// A world with the programme in it.

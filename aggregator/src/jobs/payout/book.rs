@@ -21,7 +21,7 @@ pub(super) async fn book_some(
 ) -> anyhow::Result<Booked> {
     let batch = sqlx::query_as!(
         Batch,
-        "select payout_batch_id, currency from payout_batch
+        "select payout_batch_id as id, currency from payout_batch
          where state = 'approved' order by decided_at, payout_batch_id limit 1 for update skip locked"
     )
     .fetch_optional(&mut *tx)
@@ -43,7 +43,7 @@ pub(super) async fn book_some(
 }
 
 struct Batch {
-    payout_batch_id: String,
+    id: String,
     currency: String,
 }
 
@@ -57,7 +57,7 @@ struct Line {
 }
 
 /// An order of a line: what was collected, and what is payable now.
-struct Order {
+struct Owed {
     vendor_id: i64,
     affiliate_id: i64,
     order_ref: String,
@@ -71,7 +71,7 @@ struct Judged {
     vendor_id: i64,
     affiliate_id: i64,
     paid_minor: i64,
-    orders: Vec<(Order, Part)>,
+    orders: Vec<(Owed, Part)>,
 }
 
 async fn open_lines(tx: &mut PgConnection, batch: &Batch) -> anyhow::Result<Vec<Line>> {
@@ -84,7 +84,7 @@ async fn open_lines(tx: &mut PgConnection, batch: &Batch) -> anyhow::Result<Vec<
            left join bank_account as b using (affiliate_id)
            where l.payout_batch_id = $1 and l.paid_minor is null
            order by l.vendor_id, l.affiliate_id limit $2"#,
-        batch.payout_batch_id,
+        batch.id,
         LINES
     )
     .fetch_all(tx)
@@ -93,17 +93,17 @@ async fn open_lines(tx: &mut PgConnection, batch: &Batch) -> anyhow::Result<Vec<
 }
 
 /// Locks the orders of lines in the order of their keys, as settling does, and only then reads what is payable.
-async fn orders(tx: &mut PgConnection, batch: &Batch, lines: &[Line]) -> anyhow::Result<Vec<Order>> {
+async fn orders(tx: &mut PgConnection, batch: &Batch, lines: &[Line]) -> anyhow::Result<Vec<Owed>> {
     let vendors: Vec<i64> = lines.iter().map(|line| line.vendor_id).collect();
     let affiliates: Vec<i64> = lines.iter().map(|line| line.affiliate_id).collect();
-    sqlx::query_file!("src/jobs/payout/lock_orders.sql", batch.payout_batch_id, &vendors, &affiliates)
+    sqlx::query_file!("src/jobs/payout/lock_orders.sql", batch.id, &vendors, &affiliates)
         .fetch_all(&mut *tx)
         .await
         .context("cannot lock a payout's orders")?;
     sqlx::query_file_as!(
-        Order,
+        Owed,
         "src/jobs/payout/collected.sql",
-        batch.payout_batch_id,
+        batch.id,
         &vendors,
         &affiliates,
         batch.currency
@@ -113,14 +113,14 @@ async fn orders(tx: &mut PgConnection, batch: &Batch, lines: &[Line]) -> anyhow:
     .context("cannot read a payout's orders")
 }
 
-fn judge(batch: &Batch, lines: &[Line], orders: Vec<Order>, now: DateTime<Utc>) -> Vec<Judged> {
-    let mut by_line: BTreeMap<(i64, i64), Vec<Order>> = BTreeMap::new();
+fn judge(batch: &Batch, lines: &[Line], orders: Vec<Owed>, now: DateTime<Utc>) -> Vec<Judged> {
+    let mut by_line: BTreeMap<(i64, i64), Vec<Owed>> = BTreeMap::new();
     for order in orders {
         by_line.entry((order.vendor_id, order.affiliate_id)).or_default().push(order);
     }
     let judge_one = |line: &Line| {
         let orders = by_line.remove(&(line.vendor_id, line.affiliate_id)).unwrap_or_default();
-        let collected = |order: &Order| Collected {
+        let collected = |order: &Owed| Collected {
             collected_minor: order.collected_minor,
             payable_minor: order.payable_minor,
         };
@@ -131,7 +131,7 @@ fn judge(batch: &Batch, lines: &[Line], orders: Vec<Order>, now: DateTime<Utc>) 
         };
         if paid_minor != line.amount_minor {
             warn!(
-                batch = batch.payout_batch_id,
+                batch = batch.id,
                 vendor = line.vendor_id,
                 affiliate = line.affiliate_id,
                 approved = line.amount_minor,
@@ -149,7 +149,7 @@ fn judge(batch: &Batch, lines: &[Line], orders: Vec<Order>, now: DateTime<Utc>) 
 async fn close(tx: &mut PgConnection, batch: &Batch, now: DateTime<Utc>) -> anyhow::Result<()> {
     sqlx::query!(
         "update payout_batch set state = 'paid', paid_at = $2 where payout_batch_id = $1",
-        batch.payout_batch_id,
+        batch.id,
         now
     )
     .execute(tx)
@@ -169,7 +169,7 @@ async fn write(
         "update payout_line as l set paid_minor = now.paid_minor
          from unnest($2::bigint[], $3::bigint[], $4::bigint[]) as now (vendor_id, affiliate_id, paid_minor)
          where l.payout_batch_id = $1 and l.vendor_id = now.vendor_id and l.affiliate_id = now.affiliate_id",
-        batch.payout_batch_id,
+        batch.id,
         &judged.iter().map(|line| line.vendor_id).collect::<Vec<_>>(),
         &judged.iter().map(|line| line.affiliate_id).collect::<Vec<_>>(),
         &judged.iter().map(|line| line.paid_minor).collect::<Vec<_>>()
@@ -177,11 +177,11 @@ async fn write(
     .execute(&mut *tx)
     .await
     .context("cannot write what was paid")?;
-    let orders: Vec<&(Order, Part)> = judged.iter().flat_map(|line| &line.orders).collect();
-    let of = |(order, _): &&(Order, Part)| (order.vendor_id, order.affiliate_id);
+    let orders: Vec<&(Owed, Part)> = judged.iter().flat_map(|line| &line.orders).collect();
+    let of = |(order, _): &&(Owed, Part)| (order.vendor_id, order.affiliate_id);
     sqlx::query_file!(
         "src/jobs/payout/mark_orders.sql",
-        batch.payout_batch_id,
+        batch.id,
         &orders.iter().map(|order| of(order).0).collect::<Vec<_>>(),
         &orders.iter().map(|order| of(order).1).collect::<Vec<_>>(),
         &orders.iter().map(|(order, _)| order.order_ref.clone()).collect::<Vec<_>>(),
@@ -191,7 +191,7 @@ async fn write(
     .execute(&mut *tx)
     .await
     .context("cannot mark a payout's orders")?;
-    let paid: Vec<&Order> =
+    let paid: Vec<&Owed> =
         orders.iter().filter(|(_, part)| *part == Part::Paid).map(|(order, _)| order).collect();
     enter(tx, batch, &paid, now).await
 }
@@ -200,10 +200,10 @@ async fn write(
 async fn enter(
     tx: &mut PgConnection,
     batch: &Batch,
-    paid: &[&Order],
+    paid: &[&Owed],
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let entries: Vec<(&Order, Account, i64)> = paid
+    let entries: Vec<(&Owed, Account, i64)> = paid
         .iter()
         .flat_map(|order| {
             [(Account::Payable, -order.payable_minor), (Account::Cash, order.payable_minor)]
@@ -212,7 +212,7 @@ async fn enter(
         .collect();
     sqlx::query_file!(
         "src/jobs/payout/enter.sql",
-        batch.payout_batch_id,
+        batch.id,
         batch.currency,
         now,
         &entries.iter().map(|(order, ..)| order.vendor_id).collect::<Vec<_>>(),

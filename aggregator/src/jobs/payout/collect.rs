@@ -22,7 +22,7 @@ pub(super) async fn collect_one(
 ) -> anyhow::Result<bool> {
     let batch = sqlx::query_as!(
         Batch,
-        "select payout_batch_id, vendor_id, currency, minimum_minor from payout_batch
+        "select payout_batch_id as id, vendor_id, currency, minimum_minor from payout_batch
          where state = 'requested' order by requested_at, payout_batch_id limit 1 for update skip locked"
     )
     .fetch_optional(&mut *tx)
@@ -34,11 +34,11 @@ pub(super) async fn collect_one(
         .await
         .context("cannot wait for the batch before")?;
     let lines = lines(payables(&mut tx, &batch, now).await?, batch.minimum_minor);
-    insert(&mut tx, &batch.payout_batch_id, &lines).await?;
+    insert(&mut tx, &batch.id, &lines).await?;
     let state = if lines.is_empty() { "empty" } else { "open" };
     sqlx::query!(
         "update payout_batch set state = $2, collected_at = $3 where payout_batch_id = $1",
-        batch.payout_batch_id,
+        batch.id,
         state,
         now
     )
@@ -46,19 +46,19 @@ pub(super) async fn collect_one(
     .await
     .context("cannot open the batch")?;
     tx.commit().await.context("cannot commit; the batch is collected again")?;
-    info!(batch = batch.payout_batch_id, lines = lines.len(), state, "collected a payout");
+    info!(batch = batch.id, lines = lines.len(), state, "collected a payout");
     Ok(true)
 }
 
 struct Batch {
-    payout_batch_id: String,
+    id: String,
     vendor_id: Option<i64>,
     currency: String,
     minimum_minor: i64,
 }
 
 /// Something owed to an affiliate, or to be taken back, for one order.
-struct Payable {
+struct Owed {
     vendor_id: i64,
     affiliate_id: i64,
     order_ref: String,
@@ -69,11 +69,11 @@ struct Payable {
 /// What an affiliate gets from a vendor, and for which orders.
 struct Line {
     amount_minor: i64,
-    orders: Vec<Payable>,
+    orders: Vec<Owed>,
 }
 
 /// Everything payable in the batch's currency to affiliates that can be paid now.
-async fn payables(tx: &mut PgConnection, batch: &Batch, now: DateTime<Utc>) -> anyhow::Result<Vec<Payable>> {
+async fn payables(tx: &mut PgConnection, batch: &Batch, now: DateTime<Utc>) -> anyhow::Result<Vec<Owed>> {
     let rows = sqlx::query_file!("src/jobs/payout/payables.sql", batch.currency, batch.vendor_id)
         .fetch_all(tx)
         .await
@@ -83,7 +83,7 @@ async fn payables(tx: &mut PgConnection, batch: &Batch, now: DateTime<Utc>) -> a
     for row in rows {
         match Unpayable::objection(row.is_approved, row.account_changed_at, now) {
             Some(reason) => drop(skipped.entry(reason).or_default().insert(row.affiliate_id)),
-            None => payables.push(Payable {
+            None => payables.push(Owed {
                 vendor_id: row.vendor_id,
                 affiliate_id: row.affiliate_id,
                 order_ref: row.order_ref,
@@ -96,18 +96,18 @@ async fn payables(tx: &mut PgConnection, batch: &Batch, now: DateTime<Utc>) -> a
         let (reason, affiliates) = (reason.name(), affiliates.len());
         metrics::counter!("aggregator_payout_skipped_affiliates_total", "reason" => reason)
             .increment(affiliates as u64);
-        info!(batch = batch.payout_batch_id, reason, affiliates, "affiliates are not paid now");
+        info!(batch = batch.id, reason, affiliates, "affiliates are not paid now");
     }
     Ok(payables)
 }
 
 /// Nets what is payable by vendor and affiliate. Who would get too little waits for the next batch.
-fn lines(payables: Vec<Payable>, minimum_minor: i64) -> BTreeMap<(i64, i64), Line> {
-    let mut parties: BTreeMap<(i64, i64), Vec<Payable>> = BTreeMap::new();
+fn lines(payables: Vec<Owed>, minimum_minor: i64) -> BTreeMap<(i64, i64), Line> {
+    let mut parties: BTreeMap<(i64, i64), Vec<Owed>> = BTreeMap::new();
     for payable in payables {
         parties.entry((payable.vendor_id, payable.affiliate_id)).or_default().push(payable);
     }
-    let net = |orders: Vec<Payable>| {
+    let net = |orders: Vec<Owed>| {
         let amount_minor = line(orders.iter().map(|order| order.payable_minor), minimum_minor)?;
         Some(Line { amount_minor, orders })
     };
@@ -131,7 +131,7 @@ async fn insert(
     .execute(&mut *tx)
     .await
     .context("cannot write the batch's lines")?;
-    let orders: Vec<&Payable> = lines.values().flat_map(|line| &line.orders).collect();
+    let orders: Vec<&Owed> = lines.values().flat_map(|line| &line.orders).collect();
     for orders in orders.chunks(STATEMENT_ROWS) {
         sqlx::query!(
             "insert into payout_order (payout_batch_id, vendor_id, affiliate_id, order_ref, link_id, payable_minor)
