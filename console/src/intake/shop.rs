@@ -142,3 +142,110 @@ pub(super) fn distinct(tokens: impl Iterator<Item = String>) -> Vec<String> {
 pub(super) fn version(at: Millis) -> u64 {
     at.0 / 1_000
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{shopify, stripe, woocommerce};
+    use super::*;
+
+    type Read = fn(&Json) -> Result<Reading, Failure>;
+
+    /// Every payload with one value anywhere in it replaced.
+    fn changed(value: &Json, with: &Json) -> Vec<Json> {
+        let mut all = vec![with.clone()];
+        match value {
+            Json::List(entries) => {
+                for (at, entry) in entries.iter().enumerate() {
+                    all.extend(changed(entry, with).into_iter().map(|entry| {
+                        let mut entries = entries.clone();
+                        entries[at] = entry;
+                        Json::List(entries)
+                    }));
+                }
+            }
+            Json::Object(pairs) => {
+                for (at, (_, entry)) in pairs.iter().enumerate() {
+                    all.extend(changed(entry, with).into_iter().map(|entry| {
+                        let mut pairs = pairs.clone();
+                        pairs[at].1 = entry;
+                        Json::Object(pairs)
+                    }));
+                }
+            }
+            _ => {}
+        }
+        all
+    }
+
+    #[test]
+    fn no_odd_value_anywhere_is_a_panic_or_our_fault() {
+        let samples: [(&str, Read); 7] = [
+            (include_str!("../../tests/it/samples/stripe_session.json"), stripe::read),
+            (include_str!("../../tests/it/samples/stripe_refund.json"), stripe::read),
+            (include_str!("../../tests/it/samples/stripe_dispute.json"), stripe::read),
+            (include_str!("../../tests/it/samples/shopify_order.json"), |json| {
+                shopify::read(Some("orders/paid"), json)
+            }),
+            (include_str!("../../tests/it/samples/shopify_order.json"), |json| {
+                shopify::read(Some("orders/create"), json)
+            }),
+            (include_str!("../../tests/it/samples/shopify_refund.json"), |json| {
+                shopify::read(Some("refunds/create"), json)
+            }),
+            (include_str!("../../tests/it/samples/woocommerce_order.json"), |json| {
+                woocommerce::read(Some("order.updated"), json)
+            }),
+        ];
+        let odd = [
+            Json::Null,
+            Json::Bool(true),
+            Json::Fraction,
+            Json::Integer(-1),
+            Json::Integer(i128::from(u64::MAX)),
+            Json::Text(String::new()),
+            Json::Text("\0".repeat(300)),
+            Json::Text("9999999999.99".to_owned()),
+            Json::Text("-1".to_owned()),
+            Json::Text("0000-00-00T00:00:00Z".to_owned()),
+            Json::List(vec![Json::Object(Vec::new()); 600]),
+            Json::Object(Vec::new()),
+        ];
+        let (mut good, mut bad) = (0_u32, 0_u32);
+        for (text, read) in samples {
+            let sample = Json::parse(text.as_bytes()).expect("JSON");
+            assert!(
+                matches!(read(&sample), Ok(Reading::Events(drafts)) if drafts[0].check().is_empty()),
+                "{text}"
+            );
+            for payload in odd.iter().flat_map(|with| changed(&sample, with)) {
+                match read(&payload) {
+                    Ok(Reading::Events(drafts)) if drafts.iter().all(|draft| draft.check().is_empty()) => {
+                        good += 1;
+                    }
+                    Ok(_) => bad += 1,
+                    Err(failure) => {
+                        assert!(failure.kind().0.is_client_error(), "{payload:?}: {failure}");
+                        bad += 1;
+                    }
+                }
+            }
+        }
+        assert!(good > 1_000 && bad > 500, "{good} {bad}");
+    }
+
+    #[test]
+    fn tokens_are_found_in_addresses() {
+        let token = "t".repeat(64);
+        for address in [
+            format!("/p?clk={token}"),
+            format!("https://shop.example.com/?a=b&clk={token}#x"),
+            format!("/?clk=%20{token}"),
+        ] {
+            assert_eq!(token_of_address(&address).as_deref(), Some(token.as_str()), "{address}");
+        }
+        for address in ["/p", "?", "/p?clk=", "/p?clk=short", "/p#?clk"] {
+            assert_eq!(token_of_address(address), None, "{address}");
+        }
+        assert_eq!(distinct(vec![token.clone(); 30].into_iter()), [token]);
+    }
+}
