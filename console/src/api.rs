@@ -14,6 +14,7 @@ use runtime::clock;
 
 use self::answer::{LinkList, SummaryAnswer};
 use self::params::{LinksParams, SummaryParams};
+use crate::auth::{Caller, Reader, Scope};
 use crate::db;
 use crate::problem::{BadParameter, Failure, ForPrograms};
 use crate::report::{links, select, summary};
@@ -23,22 +24,29 @@ use crate::server::App;
 pub const LINKS_PATH: &str = "/v1/reports/links";
 
 /// One page of links with their clicks.
-pub async fn links(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Json<LinkList>, ForPrograms> {
+pub async fn links(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    RawQuery(query): RawQuery,
+) -> Result<Json<LinkList>, ForPrograms> {
+    caller.require(Scope::ReportsRead)?;
     let now = now();
     let params = LinksParams::parse(query.as_deref().unwrap_or_default(), now).map_err(refused)?;
-    let (reports, has_more) = read_links(&app, &params, now).await.map_err(ForPrograms)?;
+    let (reports, has_more) = read_links(&app, &caller, &params, now).await.map_err(ForPrograms)?;
     Ok(Json(LinkList::new(LINKS_PATH, &params.range, reports, has_more)))
 }
 
 /// The whole programme.
 pub async fn summary(
     State(app): State<App>,
+    Reader(caller): Reader,
     RawQuery(query): RawQuery,
 ) -> Result<Json<SummaryAnswer>, ForPrograms> {
+    caller.require(Scope::ReportsRead)?;
     let now = now();
     let params = SummaryParams::parse(query.as_deref().unwrap_or_default(), now).map_err(refused)?;
     let read = async {
-        let mut snapshot = db::snapshot(&app.pool).await?;
+        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
         let summary = summary::of(&mut snapshot, &params.range, now).await?;
         snapshot.commit().await?;
         Ok::<_, sqlx::Error>(summary)
@@ -49,10 +57,11 @@ pub async fn summary(
 
 async fn read_links(
     app: &App,
+    caller: &Caller,
     params: &LinksParams,
     now: DateTime<Utc>,
 ) -> Result<(Vec<links::LinkReport>, bool), Failure> {
-    let mut snapshot = db::snapshot(&app.pool).await?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let after = match &params.starting_after {
         None => 0,
         Some(code) => select::number_of(&mut snapshot, code).await?.ok_or_else(|| no_such_cursor(code))?,

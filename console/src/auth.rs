@@ -1,86 +1,129 @@
-//! Who calls the API: a key made by `console create-api-key`, sent as `Authorization: Bearer llk_<id>_<secret>`.
+//! Who calls: the holder of an API key, or somebody who signed in. Both are one [`Caller`], so that what they may do is
+//! decided in one place, whichever way they came.
 //!
-//! Only the secret's hash is stored. What is wrong with a key is never said, and a key that does not exist costs the
-//! same comparison as one that does.
+//! Invariant: whose rows a caller sees follows from the key or the account alone, never from anything in the request.
 
-use std::fmt;
+pub mod csrf;
+mod key;
+mod scope;
+pub mod session;
+mod visitor;
 
 use axum::extract::FromRequestParts;
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
-use sha2::{Digest as _, Sha256};
-use sqlx::PgPool;
-use subtle::ConstantTimeEq as _;
+use chrono::{DateTime, TimeDelta, Utc};
 
+pub use self::key::{KEY_PREFIX, secret_hash};
+pub use self::scope::{Role, Scope};
+pub use self::visitor::{Reader, Visitor};
 use crate::problem::{Failure, ForPrograms};
 use crate::server::App;
 
-/// How every key begins, so that a leaked one is recognised where it lies.
-pub const KEY_PREFIX: &str = "llk_";
+/// How long ago somebody may have proved who they are, to move money or say where it goes.
+pub const RECENT: TimeDelta = TimeDelta::minutes(10);
 
-/// A key longer than this is none: id and secret have 32 and 43 characters at most.
-const MAX_KEY_CHARS: usize = 100;
-
-/// What a key may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Scope {
-    /// Report orders.
-    #[value(name = "orders:write")]
-    OrdersWrite,
-    /// Read reports, orders, payouts and statements.
-    #[value(name = "reports:read")]
-    ReportsRead,
-    /// Release or confirm holds, and let parked events in.
-    #[value(name = "holds:review")]
-    HoldsReview,
-    /// Ask for payouts.
-    #[value(name = "payouts:write")]
-    PayoutsWrite,
-    /// Approve or reject payouts that somebody else asked for.
-    #[value(name = "payouts:approve")]
-    PayoutsApprove,
+/// Whose rows a caller sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenant {
+    /// Everybody's: an operator.
+    Programme,
+    /// One vendor's.
+    Vendor(i64),
+    /// One affiliate's.
+    Affiliate(i64),
 }
 
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Self; 5] =
-        [Self::OrdersWrite, Self::ReportsRead, Self::HoldsReview, Self::PayoutsWrite, Self::PayoutsApprove];
-
-    /// As it stands in `api_key.scopes`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::OrdersWrite => "orders:write",
-            Self::ReportsRead => "reports:read",
-            Self::HoldsReview => "holds:review",
-            Self::PayoutsWrite => "payouts:write",
-            Self::PayoutsApprove => "payouts:approve",
-        }
-    }
+/// The way a caller came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// With an API key; this is its id.
+    Key(String),
+    /// By signing in.
+    Session {
+        /// Whose account it is.
+        account_id: String,
+        /// What the account is to the programme.
+        role: Role,
+        /// When they last proved who they are.
+        reauthenticated_at: DateTime<Utc>,
+        /// The session's place in the table.
+        session: session::Hash,
+        /// What forms and scripts of ours must send along.
+        csrf: String,
+    },
+    /// Without anything, to read open reports on this machine.
+    Nothing,
 }
 
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// The holder of a key that was found good. As a handler's argument it refuses everybody else with 401.
+/// Somebody who was found to be who they say. As a handler's argument it refuses everybody else with 401, and requests
+/// that another site made a browser send with 403.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The key's public part.
-    pub key_id: String,
-    /// Who holds it: the actor of what is decided with it.
+    /// Who it is, for people to read: the actor of what is decided.
     pub name: String,
-    /// Whose orders it may touch. `None`: the whole programme's.
-    pub vendor: Option<i64>,
-    /// What it may do.
+    /// How they came.
+    pub via: Via,
+    /// Whose rows they see.
+    pub tenant: Tenant,
+    /// What they may do.
     pub scopes: Vec<Scope>,
 }
 
 impl Caller {
-    /// Refuses with 403 unless the key has the scope.
+    /// Refuses with 403 unless the caller has the scope.
     pub fn require(&self, scope: Scope) -> Result<(), Failure> {
         if self.scopes.contains(&scope) { Ok(()) } else { Err(Failure::NoScope(scope)) }
+    }
+
+    /// Refuses with 403 whoever acts for a vendor or an affiliate.
+    pub fn require_operator(&self) -> Result<(), Failure> {
+        if self.tenant == Tenant::Programme { Ok(()) } else { Err(Failure::OperatorsOnly) }
+    }
+
+    /// Refuses with 403 somebody who signed in too long ago to move money or bank data. Keys have no such moment.
+    pub fn require_recent(&self, now: DateTime<Utc>) -> Result<(), Failure> {
+        match &self.via {
+            Via::Session { reauthenticated_at, .. } if *reauthenticated_at + RECENT <= now => {
+                Err(Failure::Reauthenticate)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses with 403 whoever acts for an affiliate: what a shop and the programme see of each other.
+    pub fn require_shop_side(&self) -> Result<(), Failure> {
+        if self.is_affiliate() { Err(Failure::OperatorsOnly) } else { Ok(()) }
+    }
+
+    /// Whether an affiliate asks, who learns nothing of shoppers and of what reviewers think.
+    pub fn is_affiliate(&self) -> bool {
+        matches!(self.tenant, Tenant::Affiliate(_))
+    }
+
+    /// The vendor whose rows these are; `None` for everybody else, of whom RLS knows what they see.
+    pub fn vendor(&self) -> Option<i64> {
+        match self.tenant {
+            Tenant::Vendor(vendor_id) => Some(vendor_id),
+            Tenant::Programme | Tenant::Affiliate(_) => None,
+        }
+    }
+
+    /// What a key or account is called wherever requests are counted or remembered: never reused for another.
+    pub fn id(&self) -> String {
+        match &self.via {
+            Via::Key(key_id) => format!("key:{key_id}"),
+            Via::Session { account_id, .. } => format!("account:{account_id}"),
+            Via::Nothing => "nobody".to_owned(),
+        }
+    }
+
+    /// Who did it, for the record. The name of a key can be anything, so its id goes with it.
+    pub fn actor(&self) -> String {
+        match &self.via {
+            Via::Key(key_id) => format!("{} (key {key_id})", self.name),
+            Via::Session { .. } | Via::Nothing => self.name.clone(),
+        }
     }
 }
 
@@ -88,79 +131,19 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ForPrograms;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ForPrograms> {
-        caller(&app.intake, &parts.headers).await.map_err(ForPrograms)
+        of_program(parts, app).await.map_err(ForPrograms)
     }
 }
 
-/// The SHA-256 of a key's secret, as it is stored.
-pub fn secret_hash(secret: &str) -> [u8; 32] {
-    Sha256::digest(secret.as_bytes()).into()
-}
-
-async fn caller(pool: &PgPool, headers: &HeaderMap) -> Result<Caller, Failure> {
-    let (key_id, secret) = presented(headers).ok_or(Failure::NoKey)?;
-    let stored = sqlx::query!(
-        "select vendor_id, name, secret_sha256, scopes, revoked_at is null as \"is_good!\" from api_key where api_key_id = $1",
-        key_id
-    )
-    .fetch_optional(pool)
-    .await
-    .map_err(Failure::writing)?;
-    let expected = stored.as_ref().map_or(&[0; 32][..], |row| &row.secret_sha256);
-    let is_same: bool = secret_hash(secret).ct_eq(expected).into();
-    match stored {
-        Some(row) if is_same && row.is_good => Ok(Caller {
-            key_id: key_id.to_owned(),
-            name: row.name,
-            vendor: row.vendor_id,
-            scopes: Scope::ALL
-                .into_iter()
-                .filter(|scope| row.scopes.iter().any(|s| s == scope.name()))
-                .collect(),
-        }),
-        _ => Err(Failure::NoKey),
+/// By key, or by session with a token that a page of another site cannot know.
+async fn of_program(parts: &Parts, app: &App) -> Result<Caller, Failure> {
+    if parts.headers.contains_key(header::AUTHORIZATION) {
+        return key::caller(&app.intake, &parts.headers).await;
     }
-}
-
-/// Id and secret as they were sent, if there is exactly one well-formed key.
-fn presented(headers: &HeaderMap) -> Option<(&str, &str)> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
-    let key = key.trim_start().strip_prefix(KEY_PREFIX)?;
-    let is_key = scheme.eq_ignore_ascii_case("bearer") && key.len() <= MAX_KEY_CHARS;
-    key.split_once('_').filter(|(id, secret)| is_key && !id.is_empty() && !secret.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_one_well_formed_key_is_looked_at() {
-        let read = |values: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(header::AUTHORIZATION, value.parse().expect("a header value"));
-            }
-            presented(&headers).map(|(id, secret)| format!("{id}/{secret}"))
-        };
-        assert_eq!(read(&["Bearer llk_ab12cd34_s_e-cret"]).as_deref(), Some("ab12cd34/s_e-cret"));
-        assert_eq!(read(&["bearer  llk_ab12cd34_x"]).as_deref(), Some("ab12cd34/x"));
-        let long = format!("Bearer llk_a_{}", "x".repeat(MAX_KEY_CHARS));
-        for bad in [
-            "",
-            "Bearer",
-            "Bearer llk_",
-            "Bearer llk_a",
-            "Bearer llk__b",
-            "Bearer llk_a_",
-            "Basic llk_a_b",
-            &long,
-        ] {
-            assert_eq!(read(&[bad]), None, "{bad:?}");
-        }
-        assert_eq!(read(&["Bearer llk_a_b", "Bearer llk_a_b"]), None, "two keys are none");
-        assert_eq!(read(&[]), None);
+    let caller = session::caller(app, &parts.headers).await?.ok_or(Failure::NoKey)?;
+    if !parts.method.is_safe() {
+        csrf::check_origin(&app.front, &parts.headers)?;
+        csrf::check_header(&caller, &parts.headers)?;
     }
+    Ok(caller)
 }

@@ -7,8 +7,9 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
-use crate::problem::Failure;
+use crate::problem::{BadParameter, Failure};
 
 /// How long a body may take to arrive: as long as a megabyte needs on a slow line, shorter than an answer may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,8 +45,41 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
 /// A small JSON body, such as a decision with a note. Let the type deny unknown fields. Orders are read more strictly.
 pub async fn decision<T: DeserializeOwned>(request: Request) -> Result<T, Failure> {
     let (parts, body) = request.into_parts();
-    expect_json(&parts.headers)?;
     let bytes = read(&parts.headers, body, MAX_DECISION).await?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::NotJson(format!("the body cannot be read: {error}")))
+    json(&parts.headers, &bytes)
+}
+
+/// A JSON body that was read. What does not fit is refused by the name of its field.
+pub fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Failure> {
+    expect_json(headers)?;
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| unfit(&error))?;
+    reader.end().map_err(|error| Failure::NotJson(format!("the body cannot be read: {error}")))?;
+    Ok(value)
+}
+
+/// Serde says what is wrong in words; programs want a code and the field.
+fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Failure {
+    let words = error.inner().to_string();
+    if error.inner().classify() != Category::Data {
+        return Failure::NotJson(format!("the body cannot be read: {words}"));
+    }
+    let (code, named) = [
+        ("unknown_field", "unknown field `"),
+        ("missing_field", "missing field `"),
+        ("repeated_field", "duplicate field `"),
+    ]
+    .into_iter()
+    .find_map(|(code, start)| Some((code, words.strip_prefix(start)?.split('`').next()?)))
+    .unwrap_or(("invalid_value", ""));
+    let path = error.path().to_string();
+    let field = match (path.as_str(), named) {
+        (".", "") => "body".to_owned(),
+        (".", named) => named.to_owned(),
+        // The path of an unknown or repeated field ends with it already.
+        (path, "") => path.to_owned(),
+        (path, named) if path == named || path.ends_with(&format!(".{named}")) => path.to_owned(),
+        (path, named) => format!("{path}.{named}"),
+    };
+    Failure::Content(vec![BadParameter { field, code, detail: words }])
 }

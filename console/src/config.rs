@@ -1,17 +1,20 @@
 //! Settings: flags as typed, and the configuration they make once all of them are found good.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr as _;
 
 use clap::Parser;
+use ipnet::IpNet;
+use runtime::Secret;
 use runtime::{CommonArgs, Invalid, Problems, SecretSource};
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
+use crate::front::{PublicUrl, Reports};
 use crate::keys::{Command, Task};
 use crate::seal::Seal;
 
-/// Shows reports to people on this machine and takes in what shops report; with a command, makes or ends keys.
+/// Shows reports and takes in what shops report; with a command, makes accounts, or makes or ends keys.
 #[derive(Debug, Parser)]
 #[command(name = "console", version)]
 pub struct Args {
@@ -23,12 +26,12 @@ pub struct Args {
     #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL|@FILE", hide_env_values = true)]
     pub database_url: Option<SecretSource>,
 
-    /// What webhook secrets are encrypted with, or `@path` of a file: at least 32 random bytes, as hexadecimal or
-    /// base64. Without it webhooks are not taken in
+    /// What webhook secrets, second factors and bank data are encrypted with, or `@path` of a file: at least 32 random bytes, as hexadecimal or
+    /// base64. Without it none of them can be kept
     #[arg(long, global = true, env = "CONSOLE_SECRET", value_name = "SECRET|@FILE", hide_env_values = true)]
     pub console_secret: Option<SecretSource>,
 
-    /// Where to listen for browsers and programs: a loopback address, as there are no accounts yet
+    /// Where to listen for browsers and programs: a loopback address, unless --public-url is https
     #[arg(long, env = "CONSOLE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub listen: String,
 
@@ -39,6 +42,24 @@ pub struct Args {
     /// Where links are opened: what pages show before a link's code
     #[arg(long, env = "CONSOLE_REDIRECT_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub redirect_url: String,
+
+    /// Where people find the console, such as `https://console.example.com`: the name it answers to, and what links in
+    /// mails begin with. TLS ends at a proxy in front of it
+    #[arg(long, global = true, env = "CONSOLE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// Proxies that are believed whom they speak for (X-Forwarded-For): addresses or networks
+    #[arg(
+        long = "trusted-proxy",
+        env = "CONSOLE_TRUSTED_PROXIES",
+        value_name = "NETWORK",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<String>,
+
+    /// Let everybody on this machine read `/v1/reports` without a key; for loopback listeners without --public-url
+    #[arg(long, env = "CONSOLE_OPEN_REPORTS")]
+    pub open_reports: bool,
 
     /// What to log, and how
     #[command(flatten)]
@@ -56,6 +77,14 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Where links are opened, without a final slash.
     pub redirect_url: String,
+    /// Where people find the console; `None`: on this machine only.
+    pub public_url: Option<PublicUrl>,
+    /// Proxies that are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Who may read reports without credentials.
+    pub reports: Reports,
+    /// What the vault's keys come from.
+    pub secret: Option<Secret>,
     /// Opens webhook secrets, if there is a secret for it.
     pub seal: Option<Seal>,
 }
@@ -81,7 +110,19 @@ impl Args {
             return problems
                 .finish(|| Some(Work::Keep(Task { database: database?, seal: seal?, action: action? })));
         }
-        let listen = problems.check("--listen", loopback(&self.listen));
+        let public_url =
+            self.public_url.as_deref().map(|text| problems.check("--public-url", public_url(text)));
+        let is_public = self.public_url.as_deref().is_some_and(|text| text.starts_with("https:"));
+        let listen = problems.check("--listen", listener(&self.listen, is_public));
+        let nets: Vec<_> = self
+            .trusted_proxies
+            .iter()
+            .map(|text| problems.check("--trusted-proxy", net(text.trim())))
+            .collect();
+        if self.open_reports && self.public_url.is_some() {
+            problems
+                .add("--open-reports", "everybody could read the reports of a console with a --public-url");
+        }
         let admin_listen = problems.parse("--admin-listen", &self.admin_listen);
         let redirect_url = problems.check("--redirect-url", base_url(&self.redirect_url));
         problems.finish(|| {
@@ -90,7 +131,11 @@ impl Args {
                 listen: listen?,
                 admin_listen: admin_listen?,
                 redirect_url: redirect_url?,
+                public_url: public_url.flatten(),
+                trusted_proxies: nets.into_iter().flatten().collect(),
+                reports: if self.open_reports { Reports::OpenOnThisMachine } else { Reports::Closed },
                 seal: seal?,
+                secret: self.console_secret.as_ref().and_then(|source| source.read().ok()),
             }))
         })
     }
@@ -107,16 +152,30 @@ fn seal(source: Option<&SecretSource>) -> Result<Option<Seal>, String> {
     source.map(|source| Seal::new(&source.read()?)).transpose()
 }
 
-fn loopback(text: &str) -> Result<SocketAddr, String> {
+fn listener(text: &str, is_public: bool) -> Result<SocketAddr, String> {
     let address: SocketAddr =
         text.parse().map_err(|error| format!("cannot use {text:?}: {error}; write it as 127.0.0.1:8081"))?;
-    if address.ip().is_loopback() {
+    if address.ip().is_loopback() || is_public {
         return Ok(address);
     }
     Err(format!(
-        "refuses to listen on {address}: there are no accounts yet, so everybody who can reach it could read \
-         all reports; listen on 127.0.0.1 or [::1] and reach it from elsewhere through an SSH tunnel"
+        "refuses to listen on {address}: passwords would travel readable; put a proxy with TLS before it and say \
+         --public-url https://…, or listen on 127.0.0.1 or [::1] and reach it from elsewhere through an SSH tunnel"
     ))
+}
+
+fn public_url(text: &str) -> Result<PublicUrl, String> {
+    let url: Url = base_url(text)?.parse().map_err(|error| format!("cannot use {text:?}: {error}"))?;
+    let host = url.host_str().filter(|_| url.path() == "/");
+    let host = host.ok_or_else(|| format!("cannot use {text:?}: write it as https://console.example.com"))?;
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    Ok(PublicUrl { scheme: url.scheme().to_owned(), authority: format!("{host}{port}") })
+}
+
+fn net(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| format!("cannot use {text:?}: write it as 10.0.0.0/8 or 10.0.0.1"))
 }
 
 fn base_url(text: &str) -> Result<String, String> {
@@ -169,7 +228,7 @@ mod tests {
         for named in [
             "--console-secret",
             "--listen",
-            "no accounts yet",
+            "passwords would travel readable",
             "--admin-listen",
             "--redirect-url",
             "--log",

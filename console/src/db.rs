@@ -9,7 +9,10 @@ use std::time::Duration;
 use metrics::gauge;
 use runtime::{Check, Shutdown};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
+
+use crate::auth::{Caller, Tenant};
+use crate::server::App;
 
 /// Connections for reading at most: a console answers people, and each report occupies one.
 const MAX_READERS: u32 = 8;
@@ -19,6 +22,9 @@ pub const MAX_INTAKE: u32 = 16;
 
 /// Connections for decisions at most.
 const MAX_OPERATORS: u32 = 4;
+
+/// Connections for signing in and out, and for the records that go with it. Every request of a person asks once.
+const MAX_ACCOUNTS: u32 = 6;
 
 /// How long a request waits for a connection before it is told that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -39,8 +45,10 @@ pub enum Purpose {
     Read,
     /// Writing down what shops report (migration 6).
     Intake,
-    /// Writing down what people decide (migration 6).
+    /// Writing down what people decide (migrations 6 and 10).
     Operate,
+    /// Accounts, sessions, mails and repeated requests (migration 10).
+    Accounts,
 }
 
 impl Purpose {
@@ -49,13 +57,14 @@ impl Purpose {
             Self::Read => "linkledger_console",
             Self::Intake => "linkledger_intake",
             Self::Operate => "linkledger_operator",
+            Self::Accounts => "linkledger_accounts",
         }
     }
 
     fn read_only(self) -> &'static str {
         match self {
             Self::Read => "on",
-            Self::Intake | Self::Operate => "off",
+            Self::Intake | Self::Operate | Self::Accounts => "off",
         }
     }
 
@@ -63,7 +72,7 @@ impl Purpose {
     fn plans(self) -> &'static str {
         match self {
             Self::Read => "force_custom_plan",
-            Self::Intake | Self::Operate => "auto",
+            Self::Intake | Self::Operate | Self::Accounts => "auto",
         }
     }
 
@@ -73,6 +82,7 @@ impl Purpose {
             Self::Read => MAX_READERS,
             Self::Intake => MAX_INTAKE,
             Self::Operate => MAX_OPERATORS,
+            Self::Accounts => MAX_ACCOUNTS,
         }
     }
 }
@@ -97,6 +107,41 @@ pub fn pool(options: PgConnectOptions, purpose: Purpose) -> PgPool {
 /// Opens a transaction that sees one instant, so that every number of an answer agrees with every other.
 pub async fn snapshot(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
     pool.begin_with("begin isolation level repeatable read read only").await
+}
+
+/// Opens a snapshot that sees what the caller may see: row-level security keeps everything else from it, whatever is
+/// asked.
+pub async fn tenant_snapshot(app: &App, caller: &Caller) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let mut tx = snapshot(&app.pool).await?;
+    act_as(&mut tx, caller.tenant).await?;
+    Ok(tx)
+}
+
+/// Opens a transaction that writes what the caller may write, and sees what the caller may see.
+pub async fn tenant_tx(app: &App, caller: &Caller) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let mut tx = app.operator.begin().await?;
+    act_as(&mut tx, caller.tenant).await?;
+    Ok(tx)
+}
+
+/// Makes a transaction act for one tenant until it ends. An operator's keeps the role of its pool.
+pub async fn act_as(tx: &mut PgConnection, tenant: Tenant) -> sqlx::Result<()> {
+    let (role, vendor_id, affiliate_id) = match tenant {
+        Tenant::Programme => return Ok(()),
+        Tenant::Vendor(vendor_id) => ("linkledger_vendor", vendor_id.to_string(), String::new()),
+        Tenant::Affiliate(affiliate_id) => ("linkledger_affiliate", String::new(), affiliate_id.to_string()),
+    };
+    // `set_config(…, true)` is `set local`: the connection goes back to its pool as it was.
+    sqlx::query!(
+        "select set_config('role', $1, true) as role, set_config('app.vendor_id', $2, true) as vendor, \
+         set_config('app.affiliate_id', $3, true) as affiliate",
+        role,
+        vendor_id,
+        affiliate_id
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(())
 }
 
 /// Keeps `ready` and the pool's gauges true until the shutdown.

@@ -3,18 +3,19 @@
 //! Invariant: no answer leaves without the security headers, whoever made it, and no request from another site's page
 //! (a foreign name in Host) is answered with data. Work on a request ends by its own limits, never by being dropped.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::HttpBody as _;
-use axum::extract::{MatchedPath, Request};
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use metrics::{counter, histogram};
 use runtime::clock;
 
 use crate::assets;
+use crate::front::Front;
 use crate::intake::snippet;
 use crate::problem::{Failure, ForPeople, ForPrograms};
 
@@ -24,6 +25,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// What pages may load: our own style sheet and icon, and nothing else. No script runs, no frame holds us.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'";
+
+/// Browsers that came through TLS once come no other way for two years.
+const ONLY_TLS: &str = "max-age=63072000";
 
 /// Headers of every answer.
 const HEADERS: [(&str, &str); 7] = [
@@ -37,15 +41,15 @@ const HEADERS: [(&str, &str); 7] = [
 ];
 
 /// The middleware around all routes.
-pub async fn guard(request: Request, next: Next) -> Response {
+pub async fn guard(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
     let started = clock::monotonic();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let audience = Audience::of(request.uri().path());
-    let mut response = match refusal(&request) {
-        Some(failure) => refused(audience, failure),
+    let mut response = match refusal(&front, &request) {
+        Some(failure) => audience.show(failure),
         None => contain(request, next).await.unwrap_or_else(|failure| audience.show(failure)),
     };
-    add_headers(response.headers_mut());
+    add_headers(&front, response.headers_mut());
     let status = response.status().as_u16().to_string();
     counter!("console_requests_total", "route" => route.clone(), "status" => status).increment(1);
     histogram!("console_request_duration_seconds", "route" => route).record(started.elapsed().as_secs_f64());
@@ -82,38 +86,14 @@ impl Audience {
     }
 }
 
-fn refused(audience: Audience, failure: Failure) -> Response {
-    let is_method = matches!(failure, Failure::Method);
-    let mut response = audience.show(failure);
-    if is_method {
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-    }
-    response
-}
-
 /// Why this request is not even looked at, if so.
-fn refusal(request: &Request) -> Option<Failure> {
-    if let Err(failure) = check_host(request.headers()) {
+fn refusal(front: &Front, request: &Request) -> Option<Failure> {
+    if let Err(failure) = front.check_host(request.headers()) {
         return Some(failure);
     }
-    match (Audience::of(request.uri().path()), request.method()) {
-        (_, &Method::GET | &Method::HEAD) => (!request.body().is_end_stream()).then_some(Failure::Body),
-        // Each route of the API says which methods it answers, and reads a body within a limit of its own.
-        (Audience::Programs, _) => None,
-        (Audience::People, _) => Some(Failure::Method),
-    }
-}
-
-/// Only a loopback name may lead here: a page of another site that points its own name at 127.0.0.1 must get nothing.
-fn check_host(headers: &HeaderMap) -> Result<(), Failure> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Failure::NoHost) };
-    let authority: Authority =
-        host.to_str().ok().and_then(|host| host.parse().ok()).ok_or(Failure::NoHost)?;
-    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-    let is_loopback = name.eq_ignore_ascii_case("localhost")
-        || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
-    if is_loopback && !authority.as_str().contains('@') { Ok(()) } else { Err(Failure::ForeignHost) }
+    // Each route says which methods it answers, and reads a body within a limit of its own.
+    let has_body = !request.body().is_end_stream();
+    (request.method().is_safe() && has_body).then_some(Failure::Body)
 }
 
 /// Runs the rest in a task of its own: a reader who leaves, a limit that strikes and a panic all end here, and none of
@@ -127,48 +107,18 @@ async fn contain(request: Request, next: Next) -> Result<Response, Failure> {
     }
 }
 
-fn add_headers(headers: &mut HeaderMap) {
+fn add_headers(front: &Front, headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         // Only the snippet has said something itself: it is made for other sites' pages.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if front.is_https() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_TLS));
     }
     let kept = headers
         .get(header::CACHE_CONTROL)
         .is_some_and(|value| value == assets::FOREVER || value == snippet::CACHED);
     if !kept {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_names_are_answered() {
-        let verdict = |hosts: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for host in hosts {
-                headers.append(header::HOST, host.parse().expect("a header value"));
-            }
-            check_host(&headers).err().map(|failure| failure.kind().1)
-        };
-        for good in
-            ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.0.0.1", "[::1]:8081", "127.8.0.1:1"]
-        {
-            assert_eq!(verdict(&[good]), None, "{good}");
-        }
-        for foreign in [
-            "shop.example.com",
-            "localhost.example.com",
-            "10.0.0.1:8081",
-            "127.0.0.1.example.com",
-            "a@localhost",
-        ] {
-            assert_eq!(verdict(&[foreign]), Some("foreign_host"), "{foreign}");
-        }
-        assert_eq!(verdict(&[]), Some("bad_host"));
-        assert_eq!(verdict(&["localhost", "localhost"]), Some("bad_host"));
-        assert_eq!(verdict(&["local host"]), Some("bad_host"));
     }
 }

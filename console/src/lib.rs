@@ -2,16 +2,19 @@
 //!
 //! This crate books nothing: it writes down what shops report and what people decide, each under a role that can do no
 //! more, and reads everything else. It never speaks to Redis, so it shows what was counted for good and nothing that
-//! might still be lost. It listens on loopback addresses only until there are accounts, runs no script on its pages and
-//! loads nothing from anywhere else.
+//! might still be lost. It answers to its own names only, runs no script on its pages and loads nothing from anywhere
+//! else.
 
 pub mod api;
 pub mod assets;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod config;
+pub mod conventions;
 pub mod db;
 pub mod desk;
+pub mod front;
 pub mod guard;
 pub mod intake;
 pub mod keys;
@@ -20,15 +23,20 @@ pub mod problem;
 pub mod report;
 pub mod seal;
 pub mod server;
+pub mod vault;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use runtime::Secret;
 use runtime::Shutdown;
 use runtime::admin::{Admin, AdminConfig};
 use tokio::net::TcpListener;
 use tracing::info;
 
+use crate::front::Front;
+use crate::vault::Vault;
 pub use config::{Args, Config, Work};
 
 /// Bounds of the request histogram in seconds: a page should be well under 50 ms, and none may take 15 s.
@@ -70,6 +78,14 @@ pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Consol
         intake: intake.clone(),
         seal: config.seal,
         operator: pool(db::Purpose::Operate),
+        accounts: pool(db::Purpose::Accounts),
+        front: Arc::new(Front {
+            public: config.public_url,
+            address,
+            reports: config.reports,
+            trusted_proxies: config.trusted_proxies,
+        }),
+        vault: Vault::new(config.secret.as_ref().map(Secret::expose))?,
         redirect_url: config.redirect_url.into(),
     };
     let (pool, written) = (app.pool.clone(), app.door.written());

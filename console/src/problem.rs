@@ -53,11 +53,60 @@ pub enum Failure {
     #[error("{}", .0.first().map_or("the body cannot be used", |bad| &bad.detail))]
     Content(Vec<BadParameter>),
     /// No key, or one that is not good (any more). Which of it is not said.
-    #[error("send a valid API key as: Authorization: Bearer llk_…")]
+    #[error("sign in, or send a valid API key as: Authorization: Bearer llk_…")]
     NoKey,
-    /// A good key that may not do this.
-    #[error("this API key lacks the scope {0}")]
+    /// A good key or account that may not do this.
+    #[error("this takes the scope {0}, which neither the API key nor the role of the account has")]
     NoScope(Scope),
+    /// Somebody who acts for a vendor or an affiliate, where only others may.
+    #[error("this is not for accounts and keys of this kind")]
+    OperatorsOnly,
+    /// Somebody who signed in too long ago for money and bank data.
+    #[error("give your password again first: POST /v1/session/reauthenticate")]
+    Reauthenticate,
+    /// A request that a page of another site made a browser send.
+    #[error("this request does not come from a page of this console")]
+    CrossSite,
+    /// A session's request without the token that only our pages know.
+    #[error("send the session's csrf_token (GET /v1/session) in the header X-CSRF-Token")]
+    NoCsrfToken,
+    /// An address, a password or a code that is wrong. Which of it is not said.
+    #[error("e-mail address, password or code are wrong")]
+    SignIn,
+    /// A good password, without the code that the account needs too.
+    #[error("this account needs the code of its authenticator app as well")]
+    CodeNeeded,
+    /// Too many failed sign-ins; in so many seconds another is looked at.
+    #[error("too many failed attempts; try again in {0} seconds")]
+    TooManyAttempts(u64),
+    /// More requests than one caller may send; in so many seconds more are answered.
+    #[error("too many requests; try again in {0} seconds")]
+    TooManyRequests(u64),
+    /// A version that is not the present one, which is this.
+    #[error("this was changed meanwhile: it is {0} now; read it again and decide anew")]
+    Precondition(String),
+    /// A step that the state does not allow.
+    #[error("{0}")]
+    IllegalState(String),
+    /// One `Idempotency-Key`, two requests.
+    #[error("this Idempotency-Key was used for another request; take a new one for each thing to create")]
+    IdempotencyKeyReused,
+    /// The same request, not answered yet.
+    #[error(
+        "a request with this Idempotency-Key was begun and not answered; if it stays so, look whether it was done, and \
+         try under another key"
+    )]
+    SameRequestRuns,
+    /// Something that has to be sealed, without `CONSOLE_SECRET`.
+    #[error(
+        "the console has no CONSOLE_SECRET (openssl rand -hex 32), without which this cannot be kept safe"
+    )]
+    NoSecret,
+    /// Something sealed that does not open.
+    #[error(
+        "what is stored cannot be opened: the console has another CONSOLE_SECRET than it was sealed with"
+    )]
+    CannotOpen(crate::vault::Purpose),
     /// A call of a shop system whose signature or secret is not good.
     #[error("{0}")]
     BadSignature(&'static str),
@@ -84,7 +133,8 @@ pub enum Failure {
     NoHost,
     /// A Host that is not this machine: a page of another site may be behind it.
     #[error(
-        "this console answers only to localhost and loopback addresses, not to the name in the Host header"
+        "this console answers to localhost, loopback addresses and its --public-url only, not to the name in the Host \
+         header"
     )]
     ForeignHost,
     /// The report would take too long.
@@ -141,8 +191,32 @@ impl Failure {
                 bad.first().map_or("bad_content", |bad| bad.code),
                 "Cannot use what the body says",
             ),
-            Self::NoKey => (StatusCode::UNAUTHORIZED, "unauthorized", "No valid API key"),
-            Self::NoScope(_) => (StatusCode::FORBIDDEN, "missing_scope", "Not with this API key"),
+            Self::NoKey => (StatusCode::UNAUTHORIZED, "unauthorized", "Not signed in"),
+            Self::NoScope(_) => (StatusCode::FORBIDDEN, "missing_scope", "Not with this key or role"),
+            Self::OperatorsOnly => (StatusCode::FORBIDDEN, "not_for_this_account", "Not with this account"),
+            Self::Reauthenticate => {
+                (StatusCode::FORBIDDEN, "reauthentication_needed", "Your password, please")
+            }
+            Self::CrossSite => (StatusCode::FORBIDDEN, "cross_site", "From another site"),
+            Self::NoCsrfToken => (StatusCode::FORBIDDEN, "csrf_token_needed", "The page is too old"),
+            Self::SignIn => (StatusCode::UNAUTHORIZED, "sign_in_failed", "Cannot sign in"),
+            Self::CodeNeeded => (StatusCode::UNAUTHORIZED, "code_needed", "One more code, please"),
+            Self::TooManyAttempts(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts")
+            }
+            Self::TooManyRequests(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests")
+            }
+            Self::Precondition(_) => {
+                (StatusCode::PRECONDITION_FAILED, "precondition_failed", "Changed meanwhile")
+            }
+            Self::IllegalState(_) => (StatusCode::CONFLICT, "illegal_state", "Not from this state"),
+            Self::IdempotencyKeyReused => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "A key for two requests")
+            }
+            Self::SameRequestRuns => (StatusCode::CONFLICT, "request_not_answered", "Not answered yet"),
+            Self::NoSecret => (StatusCode::SERVICE_UNAVAILABLE, "no_console_secret", "Not set up"),
+            Self::CannotOpen(_) => (StatusCode::INTERNAL_SERVER_ERROR, "cannot_open", "Our fault"),
             Self::BadSignature(_) => (StatusCode::UNAUTHORIZED, "bad_signature", "Not signed by the shop"),
             Self::Missing(code, _) => (StatusCode::NOT_FOUND, code, "Not here"),
             Self::Conflict(code, _) => (StatusCode::CONFLICT, code, "Contradicts what is written down"),
@@ -166,6 +240,7 @@ impl Failure {
             Self::NotWritten(cause) => tracing::warn!(%cause, "the database cannot be written to"),
             Self::Sealed => tracing::error!("a webhook's secret cannot be opened: check CONSOLE_SECRET"),
             Self::Fault(cause) => tracing::error!(cause, "cannot answer"),
+            Self::CannotOpen(purpose) => tracing::error!(?purpose, "cannot be opened: check CONSOLE_SECRET"),
             Self::TooMuch => tracing::warn!("a report took too long"),
             _ => {}
         }
@@ -181,6 +256,9 @@ impl Failure {
             Self::BadSignature(_) => say(header::WWW_AUTHENTICATE, "Signature realm=\"linkledger\""),
             Self::DatabaseAway(_) | Self::NotWritten(_) => say(header::RETRY_AFTER, RETRY_AFTER_S),
             Self::Overloaded => say(header::RETRY_AFTER, OVERLOAD_RETRY_AFTER_S),
+            Self::TooManyAttempts(seconds) | Self::TooManyRequests(seconds) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+            }
             Self::Sealed => say(header::RETRY_AFTER, SEALED_RETRY_AFTER_S),
             Self::Body | Self::NoHost | Self::TooLong(_) | Self::BodyCutShort => {
                 say(header::CONNECTION, "close");

@@ -1,13 +1,17 @@
 //! Connections: accepted, bounded, timed, and finished on a soft stop.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use runtime::Shutdown;
@@ -17,8 +21,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::compression::CompressionLayer;
 use tracing::{debug, warn};
 
+use crate::front::Front;
 use crate::intake::Door;
 use crate::seal::Seal;
+use crate::vault::Vault;
 use crate::{api, assets, desk, guard, intake, pages};
 
 /// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
@@ -33,6 +39,10 @@ const MAX_HEAD: usize = 16 * 1024;
 /// A pause after a failed accept (out of file descriptors), so that the loop does not burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Who is at the other end of a request's connection: a client, or a proxy.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
 /// What handlers work with.
 #[derive(Clone, Debug)]
 pub struct App {
@@ -46,6 +56,12 @@ pub struct App {
     pub seal: Option<Seal>,
     /// Writes down what people decide.
     pub operator: PgPool,
+    /// Accounts, sessions, mails and repeated requests.
+    pub accounts: PgPool,
+    /// How we are reached from outside.
+    pub front: Arc<Front>,
+    /// Seals what the database must not be able to read.
+    pub vault: Vault,
     /// Where links are opened, without the final slash: `http://127.0.0.1:8080`.
     pub redirect_url: Arc<str>,
 }
@@ -64,7 +80,7 @@ pub fn router(app: App) -> Router {
         .fallback(guard::nowhere)
         .method_not_allowed_fallback(guard::other_method)
         .layer(CompressionLayer::new())
-        .layer(from_fn(guard::guard))
+        .layer(from_fn_with_state(app.front.clone(), guard::guard))
         .with_state(app)
 }
 
@@ -78,8 +94,8 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
             () = shutdown.stopping() => return Ok(()),
         };
         match accepted {
-            Ok((stream, _peer)) => {
-                let served = connection(stream, router.clone(), shutdown.clone(), permit);
+            Ok((stream, peer)) => {
+                let served = connection(stream, peer, router.clone(), shutdown.clone(), permit);
                 shutdown.tasks.spawn(served);
             }
             Err(error) => {
@@ -90,12 +106,24 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown, _permit: OwnedSemaphorePermit) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    shutdown: Shutdown,
+    _permit: OwnedSemaphorePermit,
+) {
+    let router = TowerToHyperService::new(router);
+    let peer = Peer(peer.ip().to_canonical());
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,

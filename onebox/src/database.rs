@@ -12,6 +12,9 @@ use crate::servers::postgres::Passwords;
 pub(crate) const AGGREGATOR_USER: &str = "onebox_aggregator";
 /// The console's login user in a private cluster.
 pub(crate) const CONSOLE_USER: &str = "onebox_console";
+/// What the console acts as.
+const CONSOLE_GROUPS: &str = "linkledger_console, linkledger_intake, linkledger_operator, linkledger_accounts, \
+     linkledger_vendor, linkledger_affiliate";
 /// What every code of the demo begins with; nothing else is ever clicked by `onebox`.
 const DEMO_CODES: &str = "demo-%";
 
@@ -39,13 +42,14 @@ pub(crate) async fn create_database(maintenance: &mut PgConnection, name: &str) 
 }
 
 /// Makes a login user for each service, a member of the group roles that the migrations made for it. The console acts
-/// as one of its three at a time: it reads, takes in what shops report, or writes down what people decide.
+/// as one of these at a time: it reads, takes in what shops report, writes down what people decide, signs people in, or
+/// acts for one vendor or one affiliate.
 ///
 /// The passwords are hexadecimal text, so they need no quoting beyond the quotes.
 pub(crate) async fn create_users(database: &mut PgConnection, passwords: &Passwords) -> anyhow::Result<()> {
     let users = [
         (AGGREGATOR_USER, "linkledger_aggregator", &passwords.aggregator),
-        (CONSOLE_USER, "linkledger_console, linkledger_intake, linkledger_operator", &passwords.console),
+        (CONSOLE_USER, CONSOLE_GROUPS, &passwords.console),
     ];
     for (user, groups, password) in users {
         let found: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")

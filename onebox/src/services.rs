@@ -67,6 +67,10 @@ pub(crate) async fn start(
     console.set("CONSOLE_ADMIN_LISTEN", &addresses.console_admin.to_string());
     console.set("CONSOLE_REDIRECT_URL", &format!("http://{}", openable(addresses.redirect)));
     console.set("DATABASE_URL", &stores.console_database);
+    // What is on this machine is for whoever is: everybody else needs a key or an account.
+    if addresses.console.ip().is_loopback() {
+        console.set("CONSOLE_OPEN_REPORTS", "true");
+    }
     if let Some(secret) = &state.console_secret {
         console.set("CONSOLE_SECRET", secret);
     }
@@ -99,8 +103,15 @@ struct Service {
 }
 
 /// Settings that hold a secret or an address; a service gets those that were set for it and no other's.
-const NOT_INHERITED: [&str; 5] =
-    ["DATABASE_URL", "REDIS_URL", "LINKLEDGER_SECRET", "CONSOLE_SECRET", "REDIRECTOR_WORKERS"];
+const NOT_INHERITED: [&str; 7] = [
+    "DATABASE_URL",
+    "REDIS_URL",
+    "LINKLEDGER_SECRET",
+    "CONSOLE_SECRET",
+    "CONSOLE_PUBLIC_URL",
+    "CONSOLE_OPEN_REPORTS",
+    "REDIRECTOR_WORKERS",
+];
 
 impl Service {
     fn new(name: &'static str, listen: Option<SocketAddr>, admin: SocketAddr) -> anyhow::Result<Self> {

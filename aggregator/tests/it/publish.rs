@@ -84,7 +84,10 @@ async fn whatever_a_link_hangs_on_switches_it_off_and_on() {
         ("update link set is_active = false", "update link set is_active = true"),
         ("update vendor set is_active = false", "update vendor set is_active = true"),
         ("update affiliate set is_active = false", "update affiliate set is_active = true"),
-        ("update affiliate set status = 'rejected'", "update affiliate set status = 'approved'"),
+        (
+            "update affiliate set status = 'rejected', rejection_reason = 'made-up'",
+            "update affiliate set status = 'approved', rejection_reason = null",
+        ),
     ] {
         world.sql(off).await;
         assert_eq!(pending(&world).await, 2, "{off}");

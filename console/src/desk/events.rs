@@ -67,13 +67,13 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<EventAnswe
         Ok(vendor) => vendor,
         Err(NothingFits) => return Ok(List::empty(PATH)),
     };
-    let mut snapshot = db::snapshot(&app.pool).await?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let after: Option<Place> = match after {
         None => None,
         Some(cursor) => {
             let (of, event_id) = cursor.split_once('.').ok_or_else(unknown_cursor)?;
             let of = of.parse().map_err(|_| unknown_cursor())?;
-            let last = if is_event_id(event_id) && caller.vendor.is_none_or(|own| own == of) {
+            let last = if is_event_id(event_id) && caller.vendor().is_none_or(|own| own == of) {
                 parked::one(&mut snapshot, of, event_id).await?
             } else {
                 None
@@ -90,11 +90,11 @@ async fn let_in(app: &App, caller: &Caller, named: Named, request: Request) -> R
     caller.require(Scope::HoldsReview)?;
     let decision = Decision::read(caller, request).await?;
     let Path((vendor_id, event_id)) = named.map_err(|_| no_such_event())?;
-    if !is_event_id(&event_id) || caller.vendor.is_some_and(|own| own != vendor_id) {
+    if !is_event_id(&event_id) || caller.vendor().is_some_and(|own| own != vendor_id) {
         return Err(no_such_event());
     }
-    let is_let_in = write(app, vendor_id, &event_id).await.map_err(Failure::writing)?;
-    let mut conn = app.pool.acquire().await?;
+    let is_let_in = write(app, caller, vendor_id, &event_id).await.map_err(Failure::writing)?;
+    let mut conn = db::tenant_snapshot(app, caller).await?;
     let event = parked::one(&mut conn, vendor_id, &event_id).await?.ok_or_else(no_such_event)?;
     if !is_let_in {
         return Err(Failure::Conflict(
@@ -108,8 +108,8 @@ async fn let_in(app: &App, caller: &Caller, named: Named, request: Request) -> R
 }
 
 /// Lets the event in and `settle` look at its order, both or neither. False: there was no such parked event.
-async fn write(app: &App, vendor_id: i64, event_id: &str) -> sqlx::Result<bool> {
-    let mut tx = app.operator.begin().await?;
+async fn write(app: &App, caller: &Caller, vendor_id: i64, event_id: &str) -> sqlx::Result<bool> {
+    let mut tx = db::tenant_tx(app, caller).await?;
     let order_ref = sqlx::query_scalar!(
         "update order_event set parked = null where vendor_id = $1 and event_id = $2 and parked is not null \
          returning order_ref",

@@ -182,17 +182,23 @@ async fn explain(
 ) -> Result<Explanation, Failure> {
     caller.require(Scope::ReportsRead)?;
     let order_id = name_in(order_id, no_such_order)?;
-    let mut snapshot = db::snapshot(&app.pool).await?;
-    let order = orders::one(&mut snapshot, caller.vendor, &order_id).await?.ok_or_else(no_such_order)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let order = orders::one(&mut snapshot, caller.vendor(), &order_id).await?.ok_or_else(no_such_order)?;
     // What was never ordered has no terms of its own yet; the ones in force when it was last looked at are shown.
     let at = order.ordered_at().or(order.settled_at).unwrap_or_default();
     let terms = explanation::terms(&mut snapshot, order.vendor_id, at).await?;
-    let candidates = explanation::candidates(&mut snapshot, caller.vendor, &order).await?;
+    let candidates = explanation::candidates(&mut snapshot, caller.vendor(), &order).await?;
     let lines = orders::lines(&mut snapshot, &order).await?;
     let mut since = explanation::rates_since(&mut snapshot, &order, at).await?;
-    let holds = holds::of_order(&mut snapshot, caller.vendor, &order_id).await?;
+    let (holds, reported) = if caller.is_affiliate() {
+        (Vec::new(), Vec::new())
+    } else {
+        (
+            holds::of_order(&mut snapshot, caller.vendor(), &order_id).await?,
+            orders::events(&mut snapshot, &order).await?,
+        )
+    };
     let ledger = explanation::ledger(&mut snapshot, &order).await?;
-    let reported = orders::events(&mut snapshot, &order).await?;
     snapshot.commit().await?;
     let lines = lines.into_iter().map(|line| Reckoned {
         since: since.remove(&line.item_id),

@@ -46,9 +46,10 @@ pub(super) async fn file(State(app): State<App>, caller: Caller, named: Named) -
 
 async fn read(app: &App, caller: &Caller, named: Named) -> Result<(String, Vec<u8>), Failure> {
     require_any(caller, &READERS)?;
+    caller.require_shop_side()?;
     let id = name_in(named, no_such_payout)?;
-    let mut snapshot = db::snapshot(&app.pool).await?;
-    let batch = payouts::one(&mut snapshot, caller.vendor, &id).await?.ok_or_else(no_such_payout)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let batch = payouts::one(&mut snapshot, caller.vendor(), &id).await?.ok_or_else(no_such_payout)?;
     let lines = payouts::lines(&mut snapshot, &batch).await?;
     snapshot.commit().await?;
     let text =

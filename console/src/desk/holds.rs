@@ -100,14 +100,14 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<HoldAnswer
         Ok(vendor) => vendor,
         Err(NothingFits) => return Ok(List::empty(PATH)),
     };
-    let mut snapshot = db::snapshot(&app.pool).await?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let after = match after {
         None => None,
         Some(cursor) => {
             let (order_id, flag) = cursor.split_once('.').ok_or_else(unknown_cursor)?;
             let known = is_name(order_id) && Flag::from_name(flag).is_some();
             let last =
-                if known { holds::one(&mut snapshot, caller.vendor, order_id, flag).await? } else { None };
+                if known { holds::one(&mut snapshot, caller.vendor(), order_id, flag).await? } else { None };
             Some(last.ok_or_else(unknown_cursor)?.place())
         }
     };
@@ -131,8 +131,8 @@ async fn decide(
     }
     let is_decided =
         write(app, caller, &order_id, &flag, finding, &decision).await.map_err(Failure::writing)?;
-    let mut conn = app.pool.acquire().await?;
-    let hold = holds::one(&mut conn, caller.vendor, &order_id, &flag).await?.ok_or_else(no_such_hold)?;
+    let mut conn = db::tenant_snapshot(app, caller).await?;
+    let hold = holds::one(&mut conn, caller.vendor(), &order_id, &flag).await?.ok_or_else(no_such_hold)?;
     if !is_decided {
         return Err(decided_before(&hold));
     }
@@ -149,11 +149,11 @@ async fn write(
     finding: Finding,
     decision: &Decision,
 ) -> sqlx::Result<bool> {
-    let mut tx = app.operator.begin().await?;
+    let mut tx = db::tenant_tx(app, caller).await?;
     let decided = sqlx::query_file!(
         "src/desk/decide_hold.sql",
         order_id,
-        caller.vendor,
+        caller.vendor(),
         flag,
         finding.state(),
         decision.by,

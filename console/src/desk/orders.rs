@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::holds::HoldAnswer;
 use super::shape::{List, NothingFits, json, name_in, no_such_order, time, unknown_cursor, vendor_of};
 use crate::api::given::Given;
-use crate::auth::{Caller, Scope};
+use crate::auth::{Caller, Scope, Tenant};
 use crate::db;
 use crate::problem::Failure;
 use crate::report::breakdown::name_of_channel;
@@ -130,11 +130,11 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<OrderAnswe
         Ok(vendor_id) => Filter { vendor_id, ..filter },
         Err(NothingFits) => return Ok(List::empty(PATH)),
     };
-    let mut snapshot = db::snapshot(&app.pool).await?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let after = match after {
         None => None,
         Some(id) => {
-            let last = orders::one(&mut snapshot, caller.vendor, &id).await?;
+            let last = orders::one(&mut snapshot, caller.vendor(), &id).await?;
             Some(last.ok_or_else(unknown_cursor)?.place())
         }
     };
@@ -150,14 +150,20 @@ async fn detail(
 ) -> Result<OrderDetail, Failure> {
     caller.require(Scope::ReportsRead)?;
     let order_id = name_in(order_id, no_such_order)?;
-    let mut snapshot = db::snapshot(&app.pool).await?;
-    let order = orders::one(&mut snapshot, caller.vendor, &order_id).await?.ok_or_else(no_such_order)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let order = orders::one(&mut snapshot, caller.vendor(), &order_id).await?.ok_or_else(no_such_order)?;
     let lines = orders::lines(&mut snapshot, &order).await?;
-    let reported = orders::events(&mut snapshot, &order).await?;
-    let holds = holds::of_order(&mut snapshot, caller.vendor, &order_id).await?;
-    let siblings = match caller.vendor {
-        Some(_) => None,
-        None => Some(orders::siblings(&mut snapshot, &order).await?),
+    let (reported, holds) = if caller.is_affiliate() {
+        (Vec::new(), Vec::new())
+    } else {
+        (
+            orders::events(&mut snapshot, &order).await?,
+            holds::of_order(&mut snapshot, caller.vendor(), &order_id).await?,
+        )
+    };
+    let siblings = match caller.tenant {
+        Tenant::Vendor(_) | Tenant::Affiliate(_) => None,
+        Tenant::Programme => Some(orders::siblings(&mut snapshot, &order).await?),
     };
     snapshot.commit().await?;
     let folded = folded(&reported)?;

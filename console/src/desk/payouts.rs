@@ -156,6 +156,7 @@ pub(super) async fn reject(
 
 async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<BatchAnswer>, Failure> {
     require_any(caller, &READERS)?;
+    caller.require_shop_side()?;
     let mut given = Given::read(query);
     let asked = given.id("vendor");
     let state = given.word("state", &STATES);
@@ -166,11 +167,11 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<BatchAnswe
         Ok(vendor_id) => Filter { vendor_id, state, currency },
         Err(NothingFits) => return Ok(List::empty(PATH)),
     };
-    let mut snapshot = db::snapshot(&app.pool).await?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let after = match after {
         None => None,
         Some(id) => {
-            let last = payouts::one(&mut snapshot, caller.vendor, &id).await?;
+            let last = payouts::one(&mut snapshot, caller.vendor(), &id).await?;
             Some(last.ok_or_else(unknown_cursor)?.place())
         }
     };
@@ -181,9 +182,10 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<BatchAnswe
 
 async fn detail(app: &App, caller: &Caller, named: Named) -> Result<BatchDetail, Failure> {
     require_any(caller, &READERS)?;
+    caller.require_shop_side()?;
     let id = name_in(named, no_such_payout)?;
-    let mut snapshot = db::snapshot(&app.pool).await?;
-    let batch = payouts::one(&mut snapshot, caller.vendor, &id).await?.ok_or_else(no_such_payout)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let batch = payouts::one(&mut snapshot, caller.vendor(), &id).await?.ok_or_else(no_such_payout)?;
     let lines = payouts::lines(&mut snapshot, &batch).await?;
     let mut orders = payouts::orders(&mut snapshot, &batch).await?;
     snapshot.commit().await?;
@@ -217,7 +219,7 @@ async fn ask(app: &App, caller: &Caller, request: Request) -> Result<BatchAnswer
         return Err(unusable("minimum_minor", "invalid_amount", detail));
     }
     let vendor = vendor_of(caller, wanted.vendor_id).map_err(|NothingFits| no_such_vendor())?;
-    let mut tx = app.operator.begin().await.map_err(Failure::writing)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
     if let Some(vendor_id) = vendor
         && !is_vendor(&mut tx, vendor_id).await.map_err(Failure::writing)?
     {
@@ -273,11 +275,11 @@ async fn write(
     verdict: Verdict,
     decision: &Decision,
 ) -> sqlx::Result<bool> {
-    let mut tx = app.operator.begin().await?;
+    let mut tx = db::tenant_tx(app, caller).await?;
     let decided = sqlx::query_file!(
         "src/desk/decide_payout.sql",
         id,
-        caller.vendor,
+        caller.vendor(),
         verdict.state(),
         decision.by,
         decision.at,
@@ -305,8 +307,8 @@ async fn is_vendor(conn: &mut PgConnection, vendor_id: i64) -> sqlx::Result<bool
 }
 
 async fn read(app: &App, caller: &Caller, id: &str) -> Result<BatchAnswer, Failure> {
-    let mut conn = app.pool.acquire().await?;
-    let batch = payouts::one(&mut conn, caller.vendor, id).await?;
+    let mut conn = db::tenant_snapshot(app, caller).await?;
+    let batch = payouts::one(&mut conn, caller.vendor(), id).await?;
     batch.map(BatchAnswer::from).ok_or_else(no_such_payout)
 }
 

@@ -45,7 +45,7 @@ pub(super) fn json<T: Serialize>(answer: Result<T, Failure>) -> Response {
 
 /// The vendor a list is narrowed to: the one asked for, and never another than the key's own. `Err`: nothing can fit.
 pub(super) fn vendor_of(caller: &Caller, asked: Option<i64>) -> Result<Option<i64>, NothingFits> {
-    match (caller.vendor, asked) {
+    match (caller.vendor(), asked) {
         (Some(own), Some(asked)) if own != asked => Err(NothingFits),
         (own, asked) => Ok(own.or(asked)),
     }

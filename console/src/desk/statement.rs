@@ -91,9 +91,10 @@ async fn read(
     caller.require(Scope::ReportsRead)?;
     let Path(affiliate_id) = affiliate_id.map_err(|_| no_such_affiliate())?;
     let asked = Asked::parse(query, now()).map_err(Failure::Parameters)?;
-    let mut snapshot = db::snapshot(&app.pool).await?;
-    let holder =
-        statement::holder(&mut snapshot, caller.vendor, affiliate_id).await?.ok_or_else(no_such_affiliate)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let holder = statement::holder(&mut snapshot, caller.vendor(), affiliate_id)
+        .await?
+        .ok_or_else(no_such_affiliate)?;
     // Another vendor's part is as empty as that of a vendor that does not exist: no vendor has the number 0.
     let vendor_id = vendor_of(caller, asked.vendor).unwrap_or(Some(0));
     let question =
@@ -148,7 +149,7 @@ async fn place(conn: &mut PgConnection, caller: &Caller, cursor: &str) -> Result
     let mut number = || parts.next()?.parse::<i64>().ok();
     let (Some(ledger_tx_id), Some(link_id)) = (number(), number()) else { return Err(unknown_cursor()) };
     let order_ref = parts.next().filter(|text| !text.contains('\0')).ok_or_else(unknown_cursor)?.to_owned();
-    let at = statement::booked_at(conn, caller.vendor, ledger_tx_id).await?.ok_or_else(unknown_cursor)?;
+    let at = statement::booked_at(conn, caller.vendor(), ledger_tx_id).await?.ok_or_else(unknown_cursor)?;
     Ok(Place { at, ledger_tx_id, link_id, order_ref })
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn one(State(app): State<App>, caller: Caller, request: Request
     let taken = async {
         let body = read(&caller, request, MAX_EVENT).await?;
         let draft = order::read(body, None)?;
-        app.door.take_in(Tenant::from(caller.vendor), Source::Api, vec![Ok(draft)]).await
+        app.door.take_in(Tenant::from(caller.vendor()), Source::Api, vec![Ok(draft)]).await
     };
     match taken.await {
         Ok(fates) => answer::together(Source::Api, fates),
@@ -50,7 +50,7 @@ async fn batch_of(app: &App, caller: &Caller, request: Request) -> Result<Answer
     let names: Vec<Option<String>> =
         events.iter().map(|event| event.get("event_id").and_then(Body::text).map(str::to_owned)).collect();
     let drafts = events.into_iter().map(|event| order::read(event, None)).collect();
-    let fates = app.door.take_in(Tenant::from(caller.vendor), Source::Api, drafts).await?;
+    let fates = app.door.take_in(Tenant::from(caller.vendor()), Source::Api, drafts).await?;
     let answers = names.into_iter().zip(fates).map(|(name, fate)| answer::within(Source::Api, name, fate));
     Ok(Answers::new(answers.collect::<Vec<Answer>>()))
 }

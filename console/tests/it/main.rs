@@ -18,4 +18,5 @@ mod security;
 mod settings;
 mod statement;
 mod support;
+mod tenancy;
 mod webhooks;

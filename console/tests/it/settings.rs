@@ -18,8 +18,12 @@ fn an_address_that_others_can_reach_is_refused() {
         .expect("the binary runs");
     let said = String::from_utf8_lossy(&run.stderr);
     assert_eq!(run.status.code(), Some(2), "{said}");
-    for words in ["--listen (environment CONSOLE_LISTEN)", "no accounts yet", "SSH tunnel", "--admin-listen"]
-    {
+    for words in [
+        "--listen (environment CONSOLE_LISTEN)",
+        "passwords would travel readable",
+        "SSH tunnel",
+        "--admin-listen",
+    ] {
         assert!(said.contains(words), "{words:?} is not in {said}");
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use common::hll::Sketch;
+use console::front::Reports;
 use console::seal::{Seal, place};
 use console::{Config, Console};
 use onebox::servers::{SharedPostgres, shared_postgres};
@@ -15,6 +16,9 @@ use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+/// What the console seals with.
+const SECRET: &str = "5ea1ed0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d";
 
 /// An answer later than this is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -187,6 +191,10 @@ async fn console_with(url: &str, seal: Option<Seal>) -> (Console, Shutdown) {
         admin_listen: any_port,
         redirect_url: "http://127.0.0.1:8080".to_owned(),
         seal,
+        public_url: None,
+        trusted_proxies: Vec::new(),
+        reports: Reports::OpenOnThisMachine,
+        secret: Some(Secret::new(SECRET)),
     };
     (console::start(config, &shutdown).await.expect("the console starts"), shutdown)
 }
