@@ -222,7 +222,7 @@ async fn a_new_bank_account_waits_out_its_cooling_off() {
     assert_eq!(lines(&world, &batch).await, ["1: 100, 0"]);
     // Nobody without an account, and nobody who is not let in.
     for (what, sql) in [
-        ("rejected", "update affiliate set status = 'rejected' where affiliate_id = 1"),
+        ("not let in", "update affiliate set status = 'pending' where affiliate_id = 1"),
         (
             "no account",
             "update affiliate set status = 'approved'; delete from bank_account where affiliate_id = 1",

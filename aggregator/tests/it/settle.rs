@@ -1,7 +1,10 @@
 //! Orders through everything that can happen to them.
 
+use aggregator::args::JobName;
 use aggregator::jobs::settle::{PUT_ASIDE, Settled, settle_all};
+use aggregator::{Config, once};
 use common::order::{Event, Item, Kind, Reversal, ReversedItem};
+use common::secret::Master;
 
 use crate::shop::*;
 
@@ -60,18 +63,19 @@ fn permutation(mut events: Vec<Event>, mut n: usize) -> Vec<Event> {
 }
 
 /// Permutations in the test below: evenly spread over all 5,040.
-const PERMUTATIONS: usize = 24;
+const PERMUTATIONS: usize = 16;
 
 #[tokio::test]
 async fn whatever_comes_first_and_however_often_the_books_are_the_same() {
     let world = programme().await;
     let now = NOON + 30 * DAY;
     let mut all = None;
+    let mut owner = world.owner().await;
     for round in 0..PERMUTATIONS {
         let events = permutation(story(), round * 5_040 / PERMUTATIONS + round);
         let batched = 1 + round % 4;
         for (at, event) in events.iter().enumerate() {
-            report(&world, TEAPOTS, event).await;
+            report_on(&mut owner, TEAPOTS, event).await;
             if at % batched == 0 {
                 // Every other time at the event's own time, when commission is not mature yet.
                 let then = if round % 2 == 0 { now } else { event.occurred_at.0 };
@@ -81,7 +85,7 @@ async fn whatever_comes_first_and_however_often_the_books_are_the_same() {
             }
         }
         for event in events.iter().step_by(2) {
-            report(&world, TEAPOTS, event).await;
+            report_on(&mut owner, TEAPOTS, event).await;
         }
         settle(&world, now).await;
         assert_eq!(order(&world, "A-1").await, "Completed 328: 0 pending, 328 payable, 0 paid", "{round}");
@@ -249,4 +253,36 @@ async fn an_order_that_cannot_be_settled_does_not_stop_the_others() {
     assert_eq!(settle(&world, NOON).await, Settled { orders: 2, put_aside: 0 });
     assert_eq!(world.number("select count(*) from customer_order where commission_minor = 100").await, 4);
     world.audit().await;
+}
+
+#[tokio::test]
+async fn each_job_about_money_can_be_run_once() {
+    let world = programme().await;
+    report(&world, TEAPOTS, &placed("A-1", NOON, 1_000, &[token(ADA, NOON - MINUTE)])).await;
+    world.sql("insert into payout_batch (currency, requested_by) values ('EUR', 'Olga')").await;
+    let config = Config {
+        database_url: runtime::Secret::new(world.owner_url.as_str()),
+        redis_url: runtime::Secret::new(world.redis.aggregator_url.as_str()),
+        master: Some(Master::parse(SECRET).expect("a secret")),
+        token_keys: common::token::KeyStates::default(),
+        partitions: crate::world::partitions(),
+        flush_interval: std::time::Duration::from_secs(5),
+        admin_listen: "127.0.0.1:0".parse().expect("an address"),
+    };
+    for (job, first, second) in [
+        (JobName::Settle, "settled 1 orders", "settled 0 orders"),
+        (
+            JobName::Payout,
+            "collected 1 batches, booked 0 lines, paid 0 batches",
+            "collected 0 batches, booked 0 lines, paid 0 batches",
+        ),
+        (JobName::Convert, "worked out 1 links", "worked out 1 links"),
+        (JobName::Audit, "the books are right", "the books are right"),
+    ] {
+        assert_eq!(once(&config, job).await.expect("done"), first);
+        assert_eq!(once(&config, job).await.expect("done"), second);
+    }
+    let without = Config { master: None, ..config };
+    let error = once(&without, JobName::Settle).await.expect_err("no secret");
+    assert!(error.to_string().contains("LINKLEDGER_SECRET"), "{error}");
 }

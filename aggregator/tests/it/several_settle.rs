@@ -85,15 +85,21 @@ async fn one_that_is_killed_at_any_moment_leaves_nothing_half_done() {
     let world = Arc::new(programme().await);
     let mut owner = world.owner().await;
     let (mut killed, mut through) = (0, 0);
+    let mut whole = Duration::ZERO;
     for (n, event) in stories().into_iter().enumerate() {
         report_on(&mut owner, TEAPOTS, &event).await;
         if n % 8 == 0 {
-            // Dropped between two awaits, its connection ends and Postgres rolls back.
+            // Dropped between two awaits, its connections end and Postgres rolls back.
             let stores = world.another_aggregator();
-            let life = Duration::from_micros((n as u64 * 977) % 100_000);
+            let begun = clock::monotonic();
+            let life = if n == 0 { Duration::from_mins(1) } else { whole * (n as u32 / 8 % 30) / 20 };
             let all = async { settle_all(&stores, &keyring("1:active"), at(LATER)).await };
             match tokio::time::timeout(life, all).await {
-                Ok(settled) => through += u32::from(settled.is_ok()),
+                Ok(settled) => {
+                    settled.expect("settled");
+                    whole = begun.elapsed();
+                    through += 1;
+                }
                 Err(_) => killed += 1,
             }
             stores.postgres.close().await;
@@ -115,12 +121,16 @@ async fn a_payout_that_is_killed_again_and_again_pays_once() {
     }
     settle(&world, LATER).await;
     let owed = world.number("select -sum(amount_minor) from ledger_entry where account = 'payable'").await;
+    let begun = clock::monotonic();
+    payout(&world.another_aggregator(), at(LATER)).await.expect("nothing is there yet");
     let batch = text(
         &world,
         "insert into payout_batch (currency, requested_by) values ('EUR', 'Olga') returning payout_batch_id",
     )
     .await;
-    for life in 0..60_u64 {
+    // Until a first look is through takes about half as long as booking.
+    let step = begun.elapsed() / 12;
+    for life in 0..60_u32 {
         if life == 30 {
             world
                 .sql(&format!(
@@ -133,7 +143,7 @@ async fn a_payout_that_is_killed_again_and_again_pays_once() {
         for n in 0..2 {
             let stores = world.another_aggregator();
             others.spawn(async move {
-                let life = Duration::from_micros(life % 30 * 3_000 + n * 1_500);
+                let life = step * (life % 30) + step / 2 * n;
                 drop(tokio::time::timeout(life, payout(&stores, at(LATER))).await);
                 stores.postgres.close().await;
             });

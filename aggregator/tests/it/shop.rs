@@ -199,6 +199,7 @@ pub(crate) fn assert_same(books: &str, before: &str) {
 
 /// Everything that orders came to, as text: the same books are the same text.
 pub(crate) async fn books(world: &World) -> String {
+    let mut owner = world.owner().await;
     let mut books = Vec::new();
     for question in [
         "select (to_jsonb(o) - 'order_id' - 'settled_at' - 'ledger_tx_count')::text from customer_order o
@@ -211,17 +212,19 @@ pub(crate) async fn books(world: &World) -> String {
          from ledger_entry group by vendor_id, order_ref, affiliate_id, link_id, account, currency
          having sum(amount_minor) <> 0 order by 1",
     ] {
-        books.extend(texts(world, question).await);
+        books.extend(texts_on(&mut owner, question).await);
     }
     books.join("\n")
 }
 
 /// The answers to a question, one text a row.
 pub(crate) async fn texts(world: &World, question: &str) -> Vec<String> {
-    let rows = sqlx::query(AssertSqlSafe(question.to_owned()))
-        .fetch_all(&mut world.owner().await)
-        .await
-        .expect("good SQL");
+    texts_on(&mut world.owner().await, question).await
+}
+
+async fn texts_on(owner: &mut PgConnection, question: &str) -> Vec<String> {
+    let question = AssertSqlSafe(question.to_owned());
+    let rows = sqlx::query(question).fetch_all(owner).await.expect("good SQL");
     rows.iter().map(|row| row.get(0)).collect()
 }
 
