@@ -1,7 +1,7 @@
-select code, product_id, product.name as product
-from link_published
-join product using (vendor_id, product_id)
-where code like $1
-  and is_active
-  and (expiry_date is null or expiry_date > now() + interval '1 hour')
-order by link_id
+select l.code, l.product_id, p.name as product
+from link_published l
+join product p using (vendor_id, product_id)
+where l.code like $1
+  and l.is_active
+  and (l.expiry_date is null or l.expiry_date > now() + interval '1 hour')
+order by l.link_id
