@@ -15,8 +15,11 @@ use crate::http;
 const PAUSE: Duration = Duration::from_millis(500);
 /// One visitor in this many is a program.
 const BOT_EVERY: u64 = 8;
-/// One click of a person in this many becomes an order.
+/// One click of a person in this many becomes an order…
 const ORDER_EVERY: u64 = 10;
+/// …but more of the first ones: somebody who has just started it is looking.
+const FIRST_CLICKS: u64 = 48;
+const FIRST_EVERY: u64 = 3;
 /// What carries the click token to the shop.
 const TOKEN: &str = "clk=";
 
@@ -64,7 +67,8 @@ pub(super) async fn click(
         match http::ask(redirector, "GET", &format!("/{}", link.code), &headers).await {
             Ok(answer) if !is_bot => {
                 let token = answer.location.as_deref().and_then(token_in);
-                if let Some(token) = token.filter(|_| people.is_multiple_of(ORDER_EVERY)) {
+                let every = if people < FIRST_CLICKS { FIRST_EVERY } else { ORDER_EVERY };
+                if let Some(token) = token.filter(|_| people.is_multiple_of(every)) {
                     shop.visit(Find { token: token.to_owned(), link: link.clone() });
                 }
                 people += 1;
