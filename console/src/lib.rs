@@ -20,6 +20,7 @@ pub mod intake;
 pub mod keys;
 pub mod pages;
 pub mod problem;
+pub mod programme;
 pub mod report;
 pub mod seal;
 pub mod server;

@@ -25,7 +25,7 @@ use crate::front::Front;
 use crate::intake::Door;
 use crate::seal::Seal;
 use crate::vault::Vault;
-use crate::{api, assets, desk, guard, intake, pages};
+use crate::{api, assets, desk, guard, intake, pages, programme};
 
 /// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -77,6 +77,7 @@ pub fn router(app: App) -> Router {
         .merge(assets::routes())
         .merge(desk::routes())
         .merge(intake::routes())
+        .merge(programme::routes())
         .fallback(guard::nowhere)
         .method_not_allowed_fallback(guard::other_method)
         .layer(CompressionLayer::new())

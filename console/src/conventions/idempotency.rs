@@ -41,9 +41,24 @@ where
     W: FnOnce(HeaderMap, Bytes) -> F,
     F: Future<Output = Response>,
 {
+    once_within(MAX_BODY, app, caller, request, work).await
+}
+
+/// The same for a body of at most `limit` bytes.
+pub async fn once_within<F, W>(
+    limit: usize,
+    app: &App,
+    caller: &Caller,
+    request: Request,
+    work: W,
+) -> Response
+where
+    W: FnOnce(HeaderMap, Bytes) -> F,
+    F: Future<Output = Response>,
+{
     let (parts, body) = request.into_parts();
     let outcome = async {
-        let bytes = body::read(&parts.headers, body, MAX_BODY).await?;
+        let bytes = body::read(&parts.headers, body, limit).await?;
         let Some(key) = key(&parts.headers)? else { return Ok(work(parts.headers, bytes).await) };
         let (pool, caller) = (&app.accounts, caller.id());
         if let Some(first) = first(pool, &caller, &key, &digest(&parts, &bytes)).await? {

@@ -58,6 +58,16 @@ pub async fn of_links(
     Ok(visits)
 }
 
+/// The union over all days of one link. Twelve KiB a day at most, so a year's is a few megabytes.
+pub async fn of_link(conn: &mut PgConnection, link_id: i64) -> sqlx::Result<Union> {
+    let mut rows = sqlx::query!("select sketch from visit_daily where link_id = $1", link_id).fetch(conn);
+    let mut union = Uniting::default();
+    while let Some(row) = rows.try_next().await? {
+        union.add(&row.sketch);
+    }
+    Ok(union.finish())
+}
+
 /// Distinct people, or why they cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Union {

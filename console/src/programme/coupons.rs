@@ -1,0 +1,275 @@
+//! `/v1/coupons`: codes that shoppers type at the checkout, and the links they credit where no click does.
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::find::{Named, Narrowed, name_in};
+use super::shape::{List, Object, Patch, created, json, now, object, read, unknown_cursor, unusable};
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope};
+use crate::conventions::{IfMatch, illegal_state, once};
+use crate::problem::Failure;
+use crate::server::App;
+use crate::{audit, body, db};
+
+/// Where the list is.
+pub(super) const PATH: &str = "/v1/coupons";
+
+/// Characters of a coupon code, as in Postgres.
+const MAX_CODE: usize = 64;
+const MIN_CODE: usize = 2;
+/// Bytes of a change: a date.
+const MAX_BODY: usize = 4 * 1024;
+/// How long a request may be under way: `since` is not in the past if it was not when it was written.
+const UNDER_WAY: TimeDelta = TimeDelta::minutes(1);
+
+/// One coupon.
+#[derive(Debug, Serialize)]
+#[serde(tag = "object", rename = "coupon")]
+pub(super) struct Coupon {
+    coupon_id: String,
+    coupon_code: String,
+    vendor_id: String,
+    vendor_name: String,
+    /// The code of the link that is credited.
+    link: String,
+    affiliate_id: String,
+    affiliate: String,
+    since: DateTime<Utc>,
+    /// From when on it credits nobody any more.
+    until: Option<DateTime<Utc>>,
+    #[serde(skip)]
+    vendor_number: i64,
+    #[serde(skip)]
+    affiliate_number: i64,
+    #[serde(skip)]
+    row_version: i64,
+}
+
+impl Object for Coupon {
+    fn row_version(&self) -> i64 {
+        self.row_version
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}/{}", self.coupon_id)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    coupon_code: String,
+    link: String,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    #[serde(default)]
+    until: Patch<DateTime<Utc>>,
+}
+
+/// One page of coupons, newest first.
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+/// One coupon.
+pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
+    let found = async {
+        caller.require(Scope::ProgrammeRead)?;
+        let id = name_in(named, no_such_coupon)?;
+        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
+        one(&mut snapshot, &id).await?.ok_or_else(no_such_coupon)
+    };
+    object(found.await)
+}
+
+/// Makes a coupon.
+pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
+    let (app, caller) = (&app, &caller);
+    let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
+    once(app, caller, request, work).await
+}
+
+/// Changes when a coupon ends.
+pub(super) async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    named: Named,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let changed = async {
+        let bytes = body::read(&headers, request.into_body(), MAX_BODY).await?;
+        let Change { until } = read(&headers, &bytes)?;
+        if until == Patch::Keep {
+            return Err(unusable("until", "missing_field", "say in `until` when it ends, or null"));
+        }
+        let until = until.of(None);
+        ends(&app, &caller, &if_match, named, until).await
+    };
+    object(changed.await)
+}
+
+/// Ends a coupon now.
+pub(super) async fn end(State(app): State<App>, caller: Caller, if_match: IfMatch, named: Named) -> Response {
+    object(ends(&app, &caller, &if_match, named, Some(now())).await)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Coupon>, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    let mut given = Given::read(query);
+    let (vendor, affiliate, link) = (given.one("vendor"), given.one("affiliate"), given.one("link"));
+    let code = given.one("coupon_code").map(|code| code.to_uppercase());
+    let (limit, after) = (given.limit(), given.name("starting_after"));
+    given
+        .finish("vendor, affiliate, link, coupon_code, limit, starting_after")
+        .map_err(Failure::Parameters)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let Some(to) = Narrowed::to(&mut snapshot, vendor.as_deref(), affiliate.as_deref(), None).await? else {
+        return Ok(List::empty(PATH));
+    };
+    let after = match after {
+        None => None,
+        Some(id) => Some(one(&mut snapshot, &id).await?.ok_or_else(unknown_cursor)?),
+    };
+    let rows = sqlx::query_file_as!(
+        Coupon,
+        "src/programme/coupons.sql",
+        None::<&str>,
+        to.vendor,
+        to.affiliate,
+        link,
+        code,
+        after.as_ref().map(|last| last.since),
+        after.as_ref().map(|last| last.coupon_id.as_str()),
+        limit + 1
+    );
+    let rows = rows.fetch_all(&mut *snapshot).await?;
+    Ok(List::cut(PATH, rows, limit, |coupon| coupon.coupon_id.clone()))
+}
+
+async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Coupon>> {
+    let (no_id, no_word) = (None::<i64>, None::<&str>);
+    let found = sqlx::query_file_as!(
+        Coupon,
+        "src/programme/coupons.sql",
+        Some(id),
+        no_id,
+        no_id,
+        no_word,
+        no_word,
+        None::<DateTime<Utc>>,
+        no_word,
+        1_i64
+    );
+    found.fetch_optional(conn).await
+}
+
+async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> Result<Coupon, Failure> {
+    writes(caller)?;
+    let wanted: Wanted = read(headers, bytes)?;
+    let code = code(&wanted.coupon_code)?;
+    let at = now();
+    let since = wanted.since.unwrap_or(at);
+    if since < at - UNDER_WAY {
+        let detail = "`since` must not be in the past: orders that came before keep who they credit";
+        return Err(unusable("since", "in_the_past", detail));
+    }
+    let since = since.max(at);
+    if wanted.until.is_some_and(|until| until <= since) {
+        return Err(unusable("until", "invalid_range", "`until` must be later than `since`"));
+    }
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let link = sqlx::query!("select link_id, vendor_id, affiliate_id from link where code = $1", wanted.link);
+    let link = link.fetch_optional(&mut *tx).await?;
+    let link = link.ok_or_else(|| unusable("link", "no_such_link", "there is no link with this code"))?;
+    let made = sqlx::query_scalar!(
+        "insert into coupon (vendor_id, coupon_code, link_id, since, until) values ($1, $2, $3, $4, $5) \
+         on conflict (vendor_id, coupon_code) do nothing returning public_id",
+        link.vendor_id,
+        code,
+        link.link_id,
+        since,
+        wanted.until
+    );
+    let id = made.fetch_optional(&mut *tx).await.map_err(Failure::writing)?.ok_or_else(|| {
+        Failure::Conflict("coupon_exists", "the vendor has, or had, a coupon with this code".to_owned())
+    })?;
+    let detail = json!({"coupon_code": code, "link": wanted.link, "until": wanted.until});
+    let (vendor, affiliate) = (Some(link.vendor_id), Some(link.affiliate_id));
+    audit::record(&mut tx, caller, "coupon.create", &id, vendor, affiliate, detail).await?;
+    let coupon = one(&mut tx, &id).await?.ok_or_else(no_such_coupon)?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(coupon)
+}
+
+async fn ends(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    named: Named,
+    until: Option<DateTime<Utc>>,
+) -> Result<Coupon, Failure> {
+    writes(caller)?;
+    let (id, at) = (name_in(named, no_such_coupon)?, now());
+    if until.is_some_and(|until| until < at - UNDER_WAY) {
+        let detail = "`until` must not be in the past: orders that came before keep who they credit";
+        return Err(unusable("until", "in_the_past", detail));
+    }
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let lock = sqlx::query!("select row_version from coupon where public_id = $1 for update", id);
+    lock.fetch_optional(&mut *tx).await.map_err(Failure::writing)?.ok_or_else(no_such_coupon)?;
+    let coupon = one(&mut tx, &id).await?.ok_or_else(no_such_coupon)?;
+    if_match.check(coupon.row_version)?;
+    if coupon.until.is_some_and(|until| until <= at) {
+        return Err(illegal_state("coupon", "ended", "anything else"));
+    }
+    if until.is_some_and(|until| until <= coupon.since) {
+        return Err(unusable("until", "invalid_range", "`until` must be later than `since`"));
+    }
+    let set = sqlx::query!(
+        "update coupon set until = $2, row_version = row_version + 1 where public_id = $1",
+        id,
+        until
+    );
+    set.execute(&mut *tx).await.map_err(Failure::writing)?;
+    let (vendor, affiliate) = (Some(coupon.vendor_number), Some(coupon.affiliate_number));
+    let detail = json!({"from": coupon.until, "to": until});
+    audit::record(&mut tx, caller, "coupon.until", &id, vendor, affiliate, detail).await?;
+    let coupon = one(&mut tx, &id).await?.ok_or_else(no_such_coupon)?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(coupon)
+}
+
+/// In capitals, as shoppers' typing is compared.
+fn code(text: &str) -> Result<String, Failure> {
+    let code = text.trim().to_ascii_uppercase();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '%' | '+');
+    if (MIN_CODE..=MAX_CODE).contains(&code.len()) && code.chars().all(is_plain) {
+        return Ok(code);
+    }
+    let detail =
+        format!("`coupon_code` must be {MIN_CODE} to {MAX_CODE} letters, digits or any of - _ . % +");
+    Err(unusable("coupon_code", "invalid_code", detail))
+}
+
+fn writes(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::ProgrammeWrite)?;
+    caller.require_shop_side()
+}
+
+fn no_such_coupon() -> Failure {
+    Failure::Missing("no_such_coupon", "there is no such coupon".to_owned())
+}

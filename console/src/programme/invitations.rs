@@ -1,0 +1,257 @@
+//! `/v1/invitations`: asking people to join, several at once. Each gets a link of their own that works once and for a
+//! while; only the hash of what is in it is kept.
+
+mod accept;
+mod send;
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::find::{Named, Narrowed, name_in};
+use super::rate_input::in_per_cent;
+use super::shape::{List, Object, json, now, object, unknown_cursor};
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope};
+use crate::conventions::{IfMatch, illegal_state, once};
+use crate::problem::Failure;
+use crate::server::App;
+use crate::{audit, db};
+
+pub(super) use self::accept::by_token;
+pub use self::accept::{Accepted, accept, token_hash};
+
+/// Where the list is.
+pub(super) const PATH: &str = "/v1/invitations";
+
+/// One invitation.
+#[derive(Debug, Serialize)]
+#[serde(tag = "object", rename = "invitation")]
+pub(super) struct Invitation {
+    invitation_id: String,
+    email: String,
+    vendor_id: Option<String>,
+    vendor_name: Option<String>,
+    /// The commission that was offered.
+    commission_rate: Option<String>,
+    message: String,
+    /// `sent`, `opened`, `accepted`, `expired` or `revoked`.
+    status: String,
+    invited_by: String,
+    sent_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    opened_at: Option<DateTime<Utc>>,
+    accepted_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+    /// Who came of it.
+    affiliate_id: Option<String>,
+    #[serde(skip)]
+    vendor_number: Option<i64>,
+    #[serde(skip)]
+    row_version: i64,
+}
+
+impl Object for Invitation {
+    fn row_version(&self) -> i64 {
+        self.row_version
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}/{}", self.invitation_id)
+    }
+}
+
+/// One page of invitations, newest first.
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+/// One invitation.
+pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
+    let found = async {
+        caller.require(Scope::ProgrammeRead)?;
+        caller.require_shop_side()?;
+        let id = name_in(named, no_such_invitation)?;
+        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
+        one(&mut snapshot, &id).await?.ok_or_else(no_such_invitation)
+    };
+    object(found.await)
+}
+
+/// Invites several people, each with an outcome of its own.
+pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
+    let (app, caller) = (&app, &caller);
+    let work = |headers, bytes: Bytes| async move {
+        let sent = send::all(app, caller, &headers, &bytes).await;
+        if sent.is_ok() { (StatusCode::CREATED, json(sent)).into_response() } else { json(sent) }
+    };
+    once(app, caller, request, work).await
+}
+
+/// Sends an invitation again, with another link. The old one works no longer.
+pub(super) async fn resend(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    named: Named,
+) -> Response {
+    let sent = async {
+        writes(&caller)?;
+        let id = name_in(named, no_such_invitation)?;
+        let mut tx = db::tenant_tx(&app, &caller).await.map_err(Failure::writing)?;
+        let invitation = locked(&mut tx, &if_match, &id).await?;
+        if invitation.accepted_at.is_some() || invitation.revoked_at.is_some() {
+            return Err(illegal_state("invitation", &invitation.status, "sent"));
+        }
+        send::again(&app, &caller, &mut tx, &id).await?;
+        finished(tx, &id).await
+    };
+    object(sent.await)
+}
+
+/// Makes an invitation's link worthless.
+pub(super) async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    named: Named,
+) -> Response {
+    let revoked = async {
+        writes(&caller)?;
+        let id = name_in(named, no_such_invitation)?;
+        let mut tx = db::tenant_tx(&app, &caller).await.map_err(Failure::writing)?;
+        let invitation = locked(&mut tx, &if_match, &id).await?;
+        if invitation.accepted_at.is_some() || invitation.revoked_at.is_some() {
+            return Err(illegal_state("invitation", &invitation.status, "revoked"));
+        }
+        let set = sqlx::query!(
+            "update invitation set revoked_at = $2, row_version = row_version + 1 where invitation_id = $1",
+            id,
+            now()
+        );
+        set.execute(&mut *tx).await.map_err(Failure::writing)?;
+        let vendor = invitation.vendor_number;
+        audit::record(&mut tx, &caller, "invitation.revoke", &id, vendor, None, json!({})).await?;
+        finished(tx, &id).await
+    };
+    object(revoked.await)
+}
+
+async fn finished(mut tx: sqlx::Transaction<'_, sqlx::Postgres>, id: &str) -> Result<Invitation, Failure> {
+    let invitation = one(&mut tx, id).await?.ok_or_else(no_such_invitation)?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(invitation)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Invitation>, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    caller.require_shop_side()?;
+    let mut given = Given::read(query);
+    let status = given.word("status", &["sent", "opened", "accepted", "expired", "revoked"]);
+    let (vendor, email) = (given.one("vendor"), given.one("email").map(|email| email.to_lowercase()));
+    let (limit, after) = (given.limit(), given.name("starting_after"));
+    given.finish("status, vendor, email, limit, starting_after").map_err(Failure::Parameters)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let Some(to) = Narrowed::to(&mut snapshot, vendor.as_deref(), None, None).await? else {
+        return Ok(List::empty(PATH));
+    };
+    let after = match after {
+        None => None,
+        Some(id) => Some(one(&mut snapshot, &id).await?.ok_or_else(unknown_cursor)?),
+    };
+    let rows = sqlx::query_file_as!(
+        Row,
+        "src/programme/invitations.sql",
+        None::<&str>,
+        to.vendor,
+        email,
+        status,
+        after.as_ref().map(|last| last.sent_at),
+        after.as_ref().map(|last| last.invitation_id.as_str()),
+        limit + 1
+    );
+    let rows = rows.fetch_all(&mut *snapshot).await?.into_iter().map(Invitation::from).collect();
+    Ok(List::cut(PATH, rows, limit, |invitation: &Invitation| invitation.invitation_id.clone()))
+}
+
+async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Invitation>> {
+    let no_word = None::<&str>;
+    let found = sqlx::query_file_as!(
+        Row,
+        "src/programme/invitations.sql",
+        Some(id),
+        None::<i64>,
+        no_word,
+        no_word,
+        None::<DateTime<Utc>>,
+        no_word,
+        1_i64
+    );
+    Ok(found.fetch_optional(conn).await?.map(Invitation::from))
+}
+
+/// The invitation as it is now, until the transaction ends.
+async fn locked(conn: &mut PgConnection, if_match: &IfMatch, id: &str) -> Result<Invitation, Failure> {
+    let lock = sqlx::query!("select row_version from invitation where invitation_id = $1 for update", id);
+    lock.fetch_optional(&mut *conn).await.map_err(Failure::writing)?.ok_or_else(no_such_invitation)?;
+    let invitation = one(conn, id).await?.ok_or_else(no_such_invitation)?;
+    if_match.check(invitation.row_version)?;
+    Ok(invitation)
+}
+
+fn writes(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::ProgrammeWrite)?;
+    caller.require_shop_side()
+}
+
+fn no_such_invitation() -> Failure {
+    Failure::Missing("no_such_invitation", "there is no such invitation".to_owned())
+}
+
+/// A row as Postgres has it.
+struct Row {
+    invitation_id: String,
+    email: String,
+    vendor_id: Option<String>,
+    vendor_name: Option<String>,
+    rate_ppm: Option<i32>,
+    message: String,
+    status: String,
+    invited_by: String,
+    sent_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    opened_at: Option<DateTime<Utc>>,
+    accepted_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+    affiliate_id: Option<String>,
+    vendor_number: Option<i64>,
+    row_version: i64,
+}
+
+impl From<Row> for Invitation {
+    fn from(row: Row) -> Self {
+        Self {
+            invitation_id: row.invitation_id,
+            email: row.email,
+            vendor_id: row.vendor_id,
+            vendor_name: row.vendor_name,
+            commission_rate: in_per_cent(row.rate_ppm),
+            message: row.message,
+            status: row.status,
+            invited_by: row.invited_by,
+            sent_at: row.sent_at,
+            expires_at: row.expires_at,
+            opened_at: row.opened_at,
+            accepted_at: row.accepted_at,
+            revoked_at: row.revoked_at,
+            affiliate_id: row.affiliate_id,
+            vendor_number: row.vendor_number,
+            row_version: row.row_version,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What links brought over all time.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use sqlx::PgConnection;
+
+use crate::report::earnings::{Earnings, Money};
+use crate::report::visits;
+
+/// Clicks, orders and commission of a link.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Numbers {
+    /// By people.
+    clicks: u64,
+    /// By programs.
+    filtered_clicks: u64,
+    /// Distinct people, where one link is asked for: a union over all its days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_visits: Option<u64>,
+    /// Credited orders, cancelled ones left out.
+    orders: u64,
+    /// Orders for each human click, in percent to four places; null without clicks.
+    conversion_rate: Option<f64>,
+    /// By currency: amounts of two currencies are never added up.
+    total_commission: Vec<Commission>,
+}
+
+#[derive(Debug, Serialize)]
+struct Commission {
+    currency: String,
+    orders: u64,
+    revenue_minor: i64,
+    commission_minor: i64,
+}
+
+impl Numbers {
+    /// Adds the distinct people of a link.
+    pub(super) async fn unite(&mut self, conn: &mut PgConnection, link_id: i64) -> sqlx::Result<()> {
+        self.unique_visits = visits::of_link(conn, link_id).await?.people();
+        Ok(())
+    }
+
+    fn of(clicks: u64, filtered_clicks: u64, money: Vec<Money>) -> Self {
+        /// Millionths in a percent.
+        const PPM_PERCENT: f64 = 10_000.0;
+        let earnings = Earnings { money };
+        let conversion_rate = earnings.conversion_ppm(clicks).map(|ppm| ppm as f64 / PPM_PERCENT);
+        let orders = earnings.orders();
+        let total_commission = earnings.money.into_iter().map(Commission::from).collect();
+        Self { clicks, filtered_clicks, unique_visits: None, orders, conversion_rate, total_commission }
+    }
+}
+
+impl From<Money> for Commission {
+    fn from(money: Money) -> Self {
+        Self {
+            currency: money.currency,
+            orders: money.orders,
+            revenue_minor: money.revenue_minor,
+            commission_minor: money.commission_minor,
+        }
+    }
+}
+
+/// The numbers of these links, unique visits left out.
+pub(super) async fn of(conn: &mut PgConnection, ids: &[i64]) -> sqlx::Result<HashMap<i64, Numbers>> {
+    let rows = sqlx::query_file!("src/programme/link_numbers.sql", ids).fetch_all(conn).await?;
+    let mut found = HashMap::<i64, (u64, u64, Vec<Money>)>::new();
+    for row in rows {
+        let link = found.entry(row.link_id).or_default();
+        (link.0, link.1) = (row.clicks.cast_unsigned(), row.filtered_clicks.cast_unsigned());
+        if let Some(currency) = row.currency {
+            link.2.push(Money {
+                currency,
+                orders: row.orders.cast_unsigned(),
+                revenue_minor: row.revenue_minor,
+                commission_minor: row.commission_minor,
+            });
+        }
+    }
+    Ok(found
+        .into_iter()
+        .map(|(id, (clicks, filtered, money))| (id, Numbers::of(clicks, filtered, money)))
+        .collect())
+}

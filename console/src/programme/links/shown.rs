@@ -1,0 +1,118 @@
+//! A link as people see it before they share it: where it would lead, and as a picture to scan.
+
+use axum::extract::{RawQuery, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use common::destination::{Macro, SUBS, Template, Values};
+use fast_qr::convert::svg::SvgBuilder;
+use fast_qr::{ECL, QRBuilder};
+use serde::Serialize;
+
+use super::{Row, code_in, no_such_link, one};
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope};
+use crate::db;
+use crate::problem::{Failure, ForPrograms};
+use crate::programme::find::Named;
+use crate::programme::shape::{json, now};
+use crate::server::App;
+
+/// What stands where a click's token will be.
+const TOKEN: &[u8] = b"CLICK_TOKEN";
+/// Characters of a sub-id in a preview: as much as an address bar shows.
+const MAX_SUB: usize = 200;
+/// What a preview says of the visitor: somebody ordinary.
+const COUNTRY: &str = "SE";
+const SOURCE: &str = "direct";
+const DEVICE: &str = "mobile";
+const BROWSER: &str = "safari";
+const OS: &str = "ios";
+
+#[derive(Debug, Serialize)]
+struct Preview {
+    object: &'static str,
+    code: String,
+    /// Where a shopper would be sent.
+    url: String,
+    /// `active`, `paused` or `expired`: only an active link is followed like this.
+    status: String,
+}
+
+/// Where a link would lead, with these sub-ids.
+pub(in crate::programme) async fn preview(
+    State(app): State<App>,
+    caller: Caller,
+    named: Named,
+    RawQuery(query): RawQuery,
+) -> Response {
+    json(filled(&app, &caller, named, query.as_deref().unwrap_or_default()).await)
+}
+
+/// The link as a picture.
+pub(in crate::programme) async fn qr(State(app): State<App>, caller: Caller, named: Named) -> Response {
+    match drawn(&app, &caller, named).await {
+        Ok(svg) => {
+            let headers = [
+                (header::CONTENT_TYPE, "image/svg+xml"),
+                (header::CONTENT_DISPOSITION, "inline; filename=\"link.svg\""),
+            ];
+            (headers, svg).into_response()
+        }
+        Err(failure) => ForPrograms(failure).into_response(),
+    }
+}
+
+async fn filled(app: &App, caller: &Caller, named: Named, query: &str) -> Result<Preview, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    let mut given = Given::read(query);
+    let subs = ["sub1", "sub2", "sub3", "sub4", "sub5"].map(|name| {
+        let sub = given.one(name).unwrap_or_default();
+        if sub.chars().count() > MAX_SUB {
+            given.refuse(name, "too_long", format!("`{name}` may have {MAX_SUB} characters here"));
+        }
+        sub
+    });
+    given.finish("sub1, sub2, sub3, sub4, sub5").map_err(Failure::Parameters)?;
+    let row = found(app, caller, named).await?;
+    let template = Template::compile(&row.destination)
+        .map_err(|error| Failure::Fault(format!("a stored destination cannot be followed: {error}")))?;
+    let subs: [&[u8]; SUBS] = std::array::from_fn(|i| subs[i].as_bytes());
+    let mut url = Vec::new();
+    let values =
+        Values { token: Some(TOKEN), subs: &subs, other: &|name, out| out.extend(value(&row, name).bytes()) };
+    template.render(&values, &mut url);
+    let url = String::from_utf8(url).map_err(|_| Failure::Fault("a preview is not text".to_owned()))?;
+    Ok(Preview { object: "link_preview", code: row.code, url, status: row.status })
+}
+
+fn value(row: &Row, name: Macro) -> String {
+    match name {
+        Macro::LinkCode => row.code.clone(),
+        Macro::VendorId => row.vendor_number.to_string(),
+        Macro::AffiliateId => row.affiliate_number.to_string(),
+        Macro::ProductId => row.product_number.unwrap_or_default().to_string(),
+        Macro::Source => SOURCE.to_owned(),
+        Macro::Country => COUNTRY.to_owned(),
+        Macro::Device => DEVICE.to_owned(),
+        Macro::Browser => BROWSER.to_owned(),
+        Macro::Os => OS.to_owned(),
+        Macro::Timestamp => now().timestamp().to_string(),
+        Macro::ClickId | Macro::Sub(_) => String::new(),
+    }
+}
+
+async fn drawn(app: &App, caller: &Caller, named: Named) -> Result<String, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    let row = found(app, caller, named).await?;
+    let url = format!("{}/{}", app.redirect_url, row.code);
+    // A quarter may be dirty or covered, as on a flyer.
+    let qr = QRBuilder::new(url).ecl(ECL::Q).build();
+    let qr = qr.map_err(|error| Failure::Fault(format!("a link cannot be drawn: {error}")))?;
+    Ok(SvgBuilder::default().to_str(&qr))
+}
+
+async fn found(app: &App, caller: &Caller, named: Named) -> Result<Row, Failure> {
+    let code = code_in(named)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    one(&mut snapshot, &code).await?.ok_or_else(no_such_link)
+}

@@ -1,0 +1,282 @@
+//! `/v1/products`: what vendors sell, and where its links lead.
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use common::money::{Currency, MAX_MINOR};
+use common::url_rules;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::find::{Named, Narrowed, Shop, name_in};
+use super::shape::{List, Object, Patch, created, json, name, object, read, unknown_cursor, unusable};
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope, Tenant};
+use crate::conventions::{IfMatch, once};
+use crate::problem::Failure;
+use crate::server::App;
+use crate::{audit, body, db};
+
+/// Where the list is.
+pub(super) const PATH: &str = "/v1/products";
+
+/// Bytes of a change: a name, a URL and a price.
+const MAX_BODY: usize = 16 * 1024;
+
+/// One product.
+#[derive(Debug, Serialize)]
+#[serde(tag = "object", rename = "product")]
+pub(super) struct Product {
+    product_id: String,
+    vendor_id: String,
+    vendor_name: String,
+    pub(super) name: String,
+    destination: String,
+    price_minor: Option<i64>,
+    currency: Option<String>,
+    /// The product's own commission now, which goes before the partnership's.
+    rate_ppm: Option<i32>,
+    is_active: bool,
+    created_at: DateTime<Utc>,
+    #[serde(skip)]
+    pub(super) number: i64,
+    #[serde(skip)]
+    pub(super) vendor_number: i64,
+    #[serde(skip)]
+    row_version: i64,
+}
+
+impl Object for Product {
+    fn row_version(&self) -> i64 {
+        self.row_version
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}/{}", self.product_id)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    vendor_id: Option<String>,
+    name: String,
+    destination: String,
+    price_minor: Option<i64>,
+    currency: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    name: Option<String>,
+    destination: Option<String>,
+    #[serde(default)]
+    price_minor: Patch<i64>,
+    #[serde(default)]
+    currency: Patch<String>,
+    is_active: Option<bool>,
+}
+
+/// One page of products, newest first.
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+/// One product.
+pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
+    object(shown(&app, &caller, named).await)
+}
+
+/// Adds a product.
+pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
+    let (app, caller) = (&app, &caller);
+    let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
+    once(app, caller, request, work).await
+}
+
+/// Changes a product. Links that were made keep where they lead.
+pub(super) async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    named: Named,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let changed = async {
+        let bytes = body::read(&headers, request.into_body(), MAX_BODY).await?;
+        amend(&app, &caller, &if_match, named, read(&headers, &bytes)?).await
+    };
+    object(changed.await)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Product>, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    let mut given = Given::read(query);
+    let vendor = given.one("vendor");
+    let is_active = given.word("is_active", &["true", "false"]).map(|word| word == "true");
+    let (search, limit, after) = (given.one("search"), given.limit(), given.name("starting_after"));
+    given.finish("vendor, is_active, search, limit, starting_after").map_err(Failure::Parameters)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let Some(narrowed) = Narrowed::to(&mut snapshot, vendor.as_deref(), None, None).await? else {
+        return Ok(List::empty(PATH));
+    };
+    let after = match after {
+        None => None,
+        Some(id) => Some(one(&mut snapshot, &id).await?.ok_or_else(unknown_cursor)?.number),
+    };
+    let rows = sqlx::query_file_as!(
+        Product,
+        "src/programme/products.sql",
+        None::<&str>,
+        narrowed.vendor,
+        is_active,
+        search,
+        after,
+        limit + 1
+    );
+    let rows = rows.fetch_all(&mut *snapshot).await?;
+    Ok(List::cut(PATH, rows, limit, |product| product.product_id.clone()))
+}
+
+/// The product of that name, if the caller sees it.
+pub(super) async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Product>> {
+    let (no_id, no_word, no_bool) = (None::<i64>, None::<&str>, None::<bool>);
+    sqlx::query_file_as!(
+        Product,
+        "src/programme/products.sql",
+        Some(id),
+        no_id,
+        no_bool,
+        no_word,
+        no_id,
+        1_i64
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+async fn shown(app: &App, caller: &Caller, named: Named) -> Result<Product, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    let id = name_in(named, no_such_product)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    one(&mut snapshot, &id).await?.ok_or_else(no_such_product)
+}
+
+async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> Result<Product, Failure> {
+    writes(caller)?;
+    let wanted: Wanted = read(headers, bytes)?;
+    let name = name("name", &wanted.name)?;
+    let (price_minor, currency) = price(wanted.price_minor, wanted.currency)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let shop = Shop::of(&mut tx, caller, wanted.vendor_id.as_deref()).await?;
+    let destination =
+        shop.url("destination", &wanted.destination, &app.redirect_url, url_rules::destination)?;
+    let id = sqlx::query_scalar!(
+        "insert into product (vendor_id, name, destination, price_minor, currency) values ($1, $2, $3, $4, $5) \
+         returning public_id",
+        shop.vendor_id,
+        name,
+        destination,
+        price_minor,
+        currency
+    );
+    let id = id.fetch_one(&mut *tx).await.map_err(Failure::writing)?;
+    let detail =
+        json!({"name": name, "destination": destination, "price_minor": price_minor, "currency": currency});
+    audit::record(&mut tx, caller, "product.create", &id, Some(shop.vendor_id), None, detail).await?;
+    let product = one(&mut tx, &id).await?.ok_or_else(no_such_product)?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(product)
+}
+
+async fn amend(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    named: Named,
+    change: Change,
+) -> Result<Product, Failure> {
+    writes(caller)?;
+    let id = name_in(named, no_such_product)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let product = locked(&mut tx, if_match, &id).await?;
+    let name = name("name", change.name.as_deref().unwrap_or(&product.name))?;
+    let destination = match change.destination {
+        None => product.destination,
+        Some(text) => {
+            let shop = Shop::numbered(&mut tx, product.vendor_number).await?;
+            shop.url("destination", &text, &app.redirect_url, url_rules::destination)?
+        }
+    };
+    let (price_minor, currency) =
+        price(change.price_minor.of(product.price_minor), change.currency.of(product.currency))?;
+    let is_active = change.is_active.unwrap_or(product.is_active);
+    let set = sqlx::query!(
+        "update product set name = $2, destination = $3, price_minor = $4, currency = $5, is_active = $6, \
+         row_version = row_version + 1 where product_id = $1",
+        product.number,
+        name,
+        destination,
+        price_minor,
+        currency,
+        is_active
+    );
+    set.execute(&mut *tx).await.map_err(Failure::writing)?;
+    let detail = json!({"name": name, "destination": destination, "price_minor": price_minor, "currency": currency,
+        "is_active": is_active});
+    audit::record(&mut tx, caller, "product.change", &id, Some(product.vendor_number), None, detail).await?;
+    let product = one(&mut tx, &id).await?.ok_or_else(no_such_product)?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(product)
+}
+
+/// The product as it is now, until the transaction ends.
+pub(super) async fn locked(
+    conn: &mut PgConnection,
+    if_match: &IfMatch,
+    id: &str,
+) -> Result<Product, Failure> {
+    // What an affiliate sees on offer is not theirs to change; nor is it hidden.
+    let lock = sqlx::query!("select row_version from product where public_id = $1 for update", id);
+    lock.fetch_optional(&mut *conn).await.map_err(Failure::writing)?.ok_or_else(no_such_product)?;
+    let product = one(conn, id).await?.ok_or_else(no_such_product)?;
+    if_match.check(product.row_version)?;
+    Ok(product)
+}
+
+/// Refuses whoever may not change products: affiliates never do.
+pub(super) fn writes(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::ProgrammeWrite)?;
+    if matches!(caller.tenant, Tenant::Affiliate(_)) { Err(Failure::OperatorsOnly) } else { Ok(()) }
+}
+
+fn price(minor: Option<i64>, currency: Option<String>) -> Result<(Option<i64>, Option<String>), Failure> {
+    let (minor, currency) = match (minor, currency) {
+        (None, None) => return Ok((None, None)),
+        (Some(minor), Some(currency)) => (minor, currency),
+        _ => {
+            return Err(unusable(
+                "price_minor",
+                "incomplete_price",
+                "a price needs `price_minor` and `currency`",
+            ));
+        }
+    };
+    if !(0..=MAX_MINOR).contains(&minor) {
+        let detail =
+            format!("`price_minor` must be a whole number of the smallest unit, from 0 to {MAX_MINOR}");
+        return Err(unusable("price_minor", "invalid_amount", detail));
+    }
+    let currency: Currency =
+        currency.parse().map_err(|error| unusable("currency", "invalid_currency", format!("{error}")))?;
+    Ok((Some(minor), Some(currency.to_string())))
+}
+
+pub(super) fn no_such_product() -> Failure {
+    Failure::Missing("no_such_product", "there is no such product".to_owned())
+}

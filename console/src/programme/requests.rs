@@ -1,0 +1,407 @@
+//! `/v1/requests`: what affiliates ask of vendors. Approving `partner_with_vendor` makes the partnership, in the same
+//! transaction; of two people who decide at once, one is told that it was decided.
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use common::rate::Rate;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::find::{self, Named, Narrowed, Shop, name_in};
+use super::rate_input::{RateInput, begins};
+use super::shape::{List, Object, created, json, message, now, object, read, unknown_cursor, unusable};
+use super::{links, notice, partnerships};
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope, Tenant};
+use crate::conventions::{IfMatch, illegal_state, once};
+use crate::problem::Failure;
+use crate::server::App;
+use crate::{audit, body, db};
+
+/// Where the list is.
+pub(super) const PATH: &str = "/v1/requests";
+
+/// What may be asked for.
+const TYPES: [&str; 4] = ["partner_with_vendor", "promote_product", "raise_rate", "other"];
+/// Bytes of an answer: a message of 2,000 characters.
+const MAX_BODY: usize = 16 * 1024;
+
+/// One request.
+#[derive(Debug, Serialize)]
+#[serde(tag = "object", rename = "affiliate_request")]
+pub(super) struct AffiliateRequest {
+    request_id: String,
+    request_type: String,
+    affiliate_id: String,
+    affiliate: String,
+    vendor_id: String,
+    vendor_name: String,
+    product_id: Option<String>,
+    product_name: Option<String>,
+    status: String,
+    message: String,
+    response_message: Option<String>,
+    responded_at: Option<DateTime<Utc>>,
+    /// Not told to affiliates.
+    responded_by: Option<String>,
+    created_at: DateTime<Utc>,
+    #[serde(skip)]
+    vendor_number: i64,
+    #[serde(skip)]
+    affiliate_number: i64,
+    #[serde(skip)]
+    row_version: i64,
+}
+
+impl Object for AffiliateRequest {
+    fn row_version(&self) -> i64 {
+        self.row_version
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}/{}", self.request_id)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    request_type: String,
+    vendor_id: String,
+    product_id: Option<String>,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    rate_ppm: Option<u32>,
+    rate: Option<String>,
+    #[serde(default)]
+    response_message: String,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Approved,
+    Rejected,
+}
+
+impl Verdict {
+    fn status(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    fn action(self) -> &'static str {
+        match self {
+            Self::Approved => "request.approve",
+            Self::Rejected => "request.reject",
+        }
+    }
+}
+
+/// One page of requests: those that wait first, then the newest.
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+/// One request.
+pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
+    object(shown(&app, &caller, named).await)
+}
+
+/// Asks.
+pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
+    let (app, caller) = (&app, &caller);
+    let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
+    once(app, caller, request, work).await
+}
+
+/// Says yes.
+pub(super) async fn approve(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    named: Named,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    object(answer(&app, &caller, &if_match, named, (headers, request), Verdict::Approved).await)
+}
+
+/// Says no, and why.
+pub(super) async fn reject(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    named: Named,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    object(answer(&app, &caller, &if_match, named, (headers, request), Verdict::Rejected).await)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<AffiliateRequest>, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    let mut given = Given::read(query);
+    let (vendor, affiliate) = (given.one("vendor"), given.one("affiliate"));
+    let status = given.word("status", &["pending", "approved", "rejected"]);
+    let request_type = given.word("request_type", &TYPES);
+    let (limit, after) = (given.limit(), given.name("starting_after"));
+    given
+        .finish("vendor, affiliate, status, request_type, limit, starting_after")
+        .map_err(Failure::Parameters)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let Some(to) = Narrowed::to(&mut snapshot, vendor.as_deref(), affiliate.as_deref(), None).await? else {
+        return Ok(List::empty(PATH));
+    };
+    let after = match after {
+        None => None,
+        Some(id) => Some(one(&mut snapshot, caller, &id).await?.ok_or_else(unknown_cursor)?),
+    };
+    let rows = sqlx::query_file_as!(
+        AffiliateRequest,
+        "src/programme/requests.sql",
+        None::<&str>,
+        to.vendor,
+        to.affiliate,
+        status,
+        request_type,
+        after.as_ref().map(|last| last.status == "pending"),
+        after.as_ref().map(|last| last.created_at),
+        after.as_ref().map(|last| last.request_id.as_str()),
+        limit + 1
+    );
+    let rows = rows.fetch_all(&mut *snapshot).await?.into_iter().map(|row| row.told_to(caller)).collect();
+    Ok(List::cut(PATH, rows, limit, |row: &AffiliateRequest| row.request_id.clone()))
+}
+
+async fn one(conn: &mut PgConnection, caller: &Caller, id: &str) -> sqlx::Result<Option<AffiliateRequest>> {
+    let (no_id, no_word) = (None::<i64>, None::<&str>);
+    let found = sqlx::query_file_as!(
+        AffiliateRequest,
+        "src/programme/requests.sql",
+        Some(id),
+        no_id,
+        no_id,
+        no_word,
+        no_word,
+        None::<bool>,
+        None::<DateTime<Utc>>,
+        no_word,
+        1_i64
+    );
+    Ok(found.fetch_optional(conn).await?.map(|row| row.told_to(caller)))
+}
+
+async fn shown(app: &App, caller: &Caller, named: Named) -> Result<AffiliateRequest, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    let id = name_in(named, no_such_request)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    one(&mut snapshot, caller, &id).await?.ok_or_else(no_such_request)
+}
+
+async fn make(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Result<AffiliateRequest, Failure> {
+    caller.require(Scope::ProgrammeWrite)?;
+    let Tenant::Affiliate(affiliate) = caller.tenant else {
+        return Err(Failure::Conflict(
+            "affiliates_only",
+            "affiliates ask; make the partnership itself".to_owned(),
+        ));
+    };
+    let wanted: Wanted = read(headers, bytes)?;
+    if !TYPES.contains(&wanted.request_type.as_str()) {
+        let detail = format!("`request_type` must be one of {}", TYPES.join(", "));
+        return Err(unusable("request_type", "unknown_value", detail));
+    }
+    let is_about_a_product = wanted.request_type == "promote_product";
+    if is_about_a_product && wanted.product_id.is_none() {
+        return Err(unusable("product_id", "missing_field", "say which product in `product_id`"));
+    }
+    let message = message("message", &wanted.message)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let shop = Shop::of(&mut tx, caller, Some(&wanted.vendor_id)).await?;
+    let standing = links::Standing::of(&mut tx, shop.vendor_id, affiliate).await?;
+    standing.check_affiliate()?;
+    match (wanted.request_type.as_str(), standing.is_partner()) {
+        ("partner_with_vendor", true) => {
+            return Err(Failure::Conflict(
+                "partnership_exists",
+                "you promote this vendor already".to_owned(),
+            ));
+        }
+        ("raise_rate", false) => {
+            return Err(standing.check_partnership().err().unwrap_or_else(no_such_request));
+        }
+        _ => {}
+    }
+    let product = match &wanted.product_id {
+        None => None,
+        Some(id) => Some(find::product(&mut tx, shop.vendor_id, id).await?.0),
+    };
+    let made = sqlx::query_scalar!(
+        "insert into affiliate_request (affiliate_id, request_type, vendor_id, product_id, message) \
+         values ($1, $2, $3, $4, $5) on conflict do nothing returning request_id",
+        affiliate,
+        wanted.request_type,
+        shop.vendor_id,
+        product,
+        message
+    );
+    let id = made.fetch_optional(&mut *tx).await.map_err(Failure::writing)?.ok_or_else(|| {
+        Failure::Conflict(
+            "already_requested",
+            "you asked for this already; it is not answered yet".to_owned(),
+        )
+    })?;
+    let detail = json!({"request_type": wanted.request_type});
+    audit::record(&mut tx, caller, "request.create", &id, Some(shop.vendor_id), Some(affiliate), detail)
+        .await?;
+    let made = one(&mut tx, caller, &id).await?.ok_or_else(no_such_request)?;
+    let words = format!("{} asks: {}\n\n{message}", made.affiliate, made.request_type.replace('_', " "));
+    notice::to_vendor(&mut tx, caller, shop.vendor_id, "An affiliate asks you something", &words).await?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(made)
+}
+
+async fn answer(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    named: Named,
+    (headers, request): (HeaderMap, Request),
+    verdict: Verdict,
+) -> Result<AffiliateRequest, Failure> {
+    caller.require(Scope::ProgrammeWrite)?;
+    caller.require_shop_side()?;
+    let bytes = body::read(&headers, request.into_body(), MAX_BODY).await?;
+    let answer: Answer = read(&headers, &bytes)?;
+    let response = message("response_message", &answer.response_message)?;
+    if verdict == Verdict::Rejected && response.is_empty() {
+        let detail = "say in `response_message` why the request is rejected";
+        return Err(unusable("response_message", "missing_field", detail));
+    }
+    let rate = RateInput { rate_ppm: answer.rate_ppm, rate: answer.rate };
+    let id = name_in(named, no_such_request)?;
+    let (at, mut tx) = (now(), db::tenant_tx(app, caller).await.map_err(Failure::writing)?);
+    let lock = sqlx::query!("select row_version from affiliate_request where request_id = $1 for update", id);
+    lock.fetch_optional(&mut *tx).await.map_err(Failure::writing)?.ok_or_else(no_such_request)?;
+    let asked = one(&mut tx, caller, &id).await?.ok_or_else(no_such_request)?;
+    if_match.check(asked.row_version)?;
+    if asked.status != "pending" {
+        return Err(illegal_state("request", &asked.status, verdict.status()));
+    }
+    let set = sqlx::query!(
+        "update affiliate_request set status = $2, response_message = nullif($3, ''), responded_at = $4, responded_by = $5, \
+         row_version = row_version + 1 where request_id = $1 and status = 'pending'",
+        id,
+        verdict.status(),
+        response,
+        at,
+        caller.actor()
+    );
+    set.execute(&mut *tx).await.map_err(Failure::writing)?;
+    let (vendor_id, affiliate_id) = (asked.vendor_number, asked.affiliate_number);
+    let detail = json!({"request_type": asked.request_type, "rate": answer_rate(&rate)?});
+    audit::record(&mut tx, caller, verdict.action(), &id, Some(vendor_id), Some(affiliate_id), detail)
+        .await?;
+    match (verdict, asked.request_type.as_str()) {
+        (Verdict::Approved, "partner_with_vendor") => join(&mut tx, caller, &asked, rate.need()?, at).await?,
+        (Verdict::Approved, "raise_rate") => raise(&mut tx, caller, &asked, rate.need()?, at).await?,
+        _ if rate.read()?.is_some() => {
+            return Err(unusable("rate", "unexpected_field", "this answer does not agree on a rate"));
+        }
+        _ => {}
+    }
+    let subject: String =
+        format!("{}: your request was {}", asked.vendor_name, verdict.status()).chars().take(200).collect();
+    let words = format!("You asked to {}.\n\n{response}", asked.request_type.replace('_', " "));
+    notice::to_affiliate(&mut tx, caller, affiliate_id, &subject, &words).await?;
+    let answered = one(&mut tx, caller, &id).await?.ok_or_else(no_such_request)?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(answered)
+}
+
+fn answer_rate(rate: &RateInput) -> Result<Option<u32>, Failure> {
+    Ok(rate.read()?.map(Rate::ppm))
+}
+
+/// Makes the partnership, or makes one that ended active again.
+async fn join(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    asked: &AffiliateRequest,
+    rate: Rate,
+    at: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let (vendor_id, affiliate_id) = (asked.vendor_number, asked.affiliate_number);
+    let standing = links::Standing::of(conn, vendor_id, affiliate_id).await?;
+    standing.check_affiliate()?;
+    let joined = sqlx::query_scalar!(
+        "insert into partnership (vendor_id, affiliate_id, status, joined_at) values ($1, $2, 'active', $3) \
+         on conflict (vendor_id, affiliate_id) do update set status = 'active', \
+         joined_at = coalesce(partnership.joined_at, excluded.joined_at), row_version = partnership.row_version + 1 \
+         where partnership.status <> 'active' \
+         returning public_id",
+        vendor_id,
+        affiliate_id,
+        at
+    );
+    let id = joined.fetch_optional(&mut *conn).await.map_err(Failure::writing)?.ok_or_else(|| {
+        Failure::Conflict("partnership_exists", "they have an active partnership already".to_owned())
+    })?;
+    partnerships::add_rate(conn, vendor_id, affiliate_id, at, rate).await?;
+    let detail = json!({"request_id": asked.request_id, "rate_ppm": rate.ppm()});
+    audit::record(conn, caller, "partnership.activate", &id, Some(vendor_id), Some(affiliate_id), detail)
+        .await?;
+    partnerships::announce(conn, caller, &id, &partnerships::welcome(&asked.vendor_name, rate)).await
+}
+
+/// Agrees on another rate from now on.
+async fn raise(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    asked: &AffiliateRequest,
+    rate: Rate,
+    at: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let (vendor_id, affiliate_id) = (asked.vendor_number, asked.affiliate_number);
+    links::Standing::of(conn, vendor_id, affiliate_id).await?.check_partnership()?;
+    let before = super::rates::in_force(conn, vendor_id, affiliate_id, at).await?;
+    let since = begins(caller.tenant, None, (before, Some(rate)), at)?;
+    partnerships::add_rate(conn, vendor_id, affiliate_id, since, rate).await?;
+    let bump = sqlx::query_scalar!(
+        "update partnership set row_version = row_version + 1 where vendor_id = $1 and affiliate_id = $2 returning public_id",
+        vendor_id,
+        affiliate_id
+    );
+    let id = bump.fetch_one(&mut *conn).await.map_err(Failure::writing)?;
+    let detail = json!({"from_ppm": before.map(Rate::ppm), "to_ppm": rate.ppm(), "since": since});
+    audit::record(conn, caller, "partnership.rate", &id, Some(vendor_id), Some(affiliate_id), detail).await
+}
+
+impl AffiliateRequest {
+    /// Without what this caller is not told.
+    fn told_to(self, caller: &Caller) -> Self {
+        let responded_by = self.responded_by.filter(|_| !caller.is_affiliate());
+        Self { responded_by, ..self }
+    }
+}
+
+fn no_such_request() -> Failure {
+    Failure::Missing("no_such_request", "there is no such request".to_owned())
+}
