@@ -78,10 +78,10 @@ async fn of_two_changes_at_once_one_is_told_of_the_other() {
         let (p, path) = (&p, &path);
         async move { p.call(&p.operator, "PATCH", path, &headers, &body).await.status }
     };
-    let mut statuses = futures_util::future::join_all((0..20).map(change)).await;
-    statuses.sort_unstable();
-    assert_eq!(statuses[0], 200);
-    assert!(statuses[1..].iter().all(|status| *status == 412), "{statuses:?}");
+    let statuses = futures_util::future::join_all((0..20).map(change)).await;
+    let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    // A busy machine may tell some to come again; it never lets two win.
+    assert_eq!((count(200), count(200) + count(412) + count(503)), (1, 20), "{statuses:?}");
     let off = p.act(&p.operator, &format!("{path}/deactivate")).await;
     assert_eq!(off.json()["is_active"], false);
     let again = p.act(&p.operator, &format!("{path}/deactivate")).await;

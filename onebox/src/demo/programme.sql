@@ -6,13 +6,13 @@ select pg_advisory_xact_lock(hashtext('onebox demo programme'));
 create temporary table demo_wanted on commit drop as
 select not exists (select from vendor) as wanted;
 
-insert into vendor (name, fallback_url)
-select name, fallback_url
+insert into vendor (name, fallback_url, allowed_hosts)
+select name, fallback_url, allowed_hosts
 from demo_wanted,
      (values
-        ('Example Tea House',    'https://tea.example.com/'),
-        ('Sample Bicycle Works', 'https://bicycles.example.com/')
-     ) as v (name, fallback_url)
+        ('Example Tea House',    'https://tea.example.com/',      array['tea.example.com']),
+        ('Sample Bicycle Works', 'https://bicycles.example.com/', array['bicycles.example.com', '.bicycles.example.com'])
+     ) as v (name, fallback_url, allowed_hosts)
 where wanted;
 
 -- The tea house pays commission out as soon as an order is completed, so that a fresh installation has something to pay.
