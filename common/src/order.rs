@@ -7,6 +7,7 @@ mod check;
 mod event;
 mod fold;
 mod reversals;
+mod split;
 mod status;
 
 pub use check::{Flaw, MAX_ADDRESS, MAX_CLICK_IDS, MAX_ITEMS, MAX_NUMBER, MAX_QUANTITY, MAX_TEXT, MAX_TIME};
@@ -14,6 +15,7 @@ pub use event::{
     BACKDATED, Customer, Delivery, Event, IN_THE_FUTURE, Item, Kind, Parked, Reversal, ReversedItem, parked,
 };
 pub use fold::{Folded, Ignored, Line, fold};
+pub use split::{Split, Unsplit, Whole};
 pub use status::{Status, status};
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod json;
 mod order;
 mod orders;
 mod postback;
+mod programme;
 mod shop;
 mod shopify;
 pub(crate) mod signature;

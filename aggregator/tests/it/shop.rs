@@ -98,6 +98,7 @@ pub(crate) fn event(order_ref: &str, kind: Kind, occurred_at: u64) -> Event {
         occurred_at: Millis(occurred_at),
         currency: None,
         items: Vec::new(),
+        others_only: false,
         reversal: None,
         click_ids: Vec::new(),
         coupon: None,

@@ -99,7 +99,8 @@ impl Event {
         flaws.id("order_ref", &self.order_ref);
         flaws.number("version", self.version, MAX_NUMBER);
         flaws.number("occurred_at", self.occurred_at.0, MAX_TIME);
-        if self.currency.is_none() && !(self.items.is_empty() && self.reversal.is_none()) {
+        let has_amounts = !self.items.is_empty() || self.others_only || self.reversal.is_some();
+        if self.currency.is_none() && has_amounts {
             flaws.add(
                 "currency",
                 "missing",
@@ -107,6 +108,9 @@ impl Event {
             );
         }
         check_items(&self.items, &mut flaws);
+        if self.others_only && !(self.kind.sells() && self.items.is_empty()) {
+            flaws.add("others_only", "unexpected", "is for a sale none of whose items are this vendor's");
+        }
         match &self.reversal {
             None if self.kind.reverses() => flaws.add(
                 "reversal",
@@ -216,6 +220,7 @@ mod tests {
             occurred_at: Millis(1_795_000_000_000),
             currency: Some("EUR".parse().expect("a currency")),
             items: vec![item("1", 4_990)],
+            others_only: false,
             reversal: None,
             click_ids: vec![],
             coupon: None,
@@ -310,6 +315,19 @@ mod tests {
         check(&Event { kind: Kind::Placed, ..refunded(Some(1), &[]) }, &["reversal unexpected"]);
         check(&refunded(None, &[("1", 1), ("1", 1)]), &["reversal.items[1].item_id duplicate"]);
         check(&Event { currency: None, ..refunded(Some(1), &[]) }, &["currency missing"]);
+    }
+
+    #[test]
+    fn items_of_others_only_are_a_sale_without_items() {
+        let elsewhere = Event { items: vec![], others_only: true, ..placed() };
+        check(&elsewhere, &[]);
+        check(&Event { kind: Kind::Completed, ..elsewhere.clone() }, &[]);
+        check(&Event { currency: None, ..elsewhere.clone() }, &["currency missing"]);
+        check(&Event { others_only: true, ..placed() }, &["others_only unexpected"]);
+        for kind in [Kind::Abandoned, Kind::Cancelled] {
+            check(&Event { kind, ..elsewhere.clone() }, &["others_only unexpected"]);
+        }
+        check(&Event { others_only: true, ..refunded(Some(1), &[]) }, &["others_only unexpected"]);
     }
 
     #[test]

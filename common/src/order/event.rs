@@ -29,6 +29,10 @@ pub struct Event {
     /// What was bought, each at its net price. All of it, or nothing: a later report replaces the whole list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
+    /// Of a sale that has items, all of other vendors ([`super::Split`]): what was bought of this one is nothing, and an
+    /// older list does not go on counting.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub others_only: bool,
     /// What a refund or chargeback takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversal: Option<Reversal>,
@@ -49,6 +53,11 @@ pub struct Event {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What happened to the order.
@@ -225,6 +234,7 @@ mod tests {
                 quantity: 1,
                 net_minor: 4_990,
             }],
+            others_only: false,
             reversal: None,
             click_ids: vec!["tok".to_owned()],
             coupon: Some("TEA10".to_owned()),
@@ -234,6 +244,18 @@ mod tests {
         let json = r#"{"event_id":"evt-1","order_ref":"A-1001","kind":"placed","version":2,"occurred_at":1795000000000,"currency":"EUR","items":[{"item_id":"1","product_id":7,"name":"Teapot","quantity":1,"net_minor":4990}],"click_ids":["tok"],"coupon":"TEA10","customer":{"email":"mia@example.com"}}"#;
         assert_eq!(serde_json::to_string(&event).expect("JSON"), json);
         assert_eq!(serde_json::from_str::<Event>(json).expect("an event"), event);
+
+        let elsewhere = Event {
+            items: vec![],
+            others_only: true,
+            click_ids: vec![],
+            coupon: None,
+            customer: None,
+            ..event
+        };
+        let json = r#"{"event_id":"evt-1","order_ref":"A-1001","kind":"placed","version":2,"occurred_at":1795000000000,"currency":"EUR","others_only":true}"#;
+        assert_eq!(serde_json::to_string(&elsewhere).expect("JSON"), json);
+        assert_eq!(serde_json::from_str::<Event>(json).expect("an event"), elsewhere);
     }
 
     #[test]

@@ -128,8 +128,9 @@ fn last_word<T>(events: &BTreeSet<&Event>, of: impl Fn(&Event) -> Option<T>) -> 
     said.max_by_key(|(rank, _)| *rank).map(|(_, word)| word)
 }
 
+/// Whether it says what was bought, and be it that nothing was bought here.
 fn is_sale(event: &Event) -> bool {
-    event.kind.sells() && !event.items.is_empty()
+    event.kind.sells() && (!event.items.is_empty() || event.others_only)
 }
 
 /// The currency the order was first sold in, by the shop's clock and not by the version: a later correction may

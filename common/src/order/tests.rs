@@ -17,6 +17,7 @@ fn report(event_id: &str, kind: Kind, version: u64, at: u64) -> Event {
         occurred_at: Millis(at),
         currency: None,
         items: vec![],
+        others_only: false,
         reversal: None,
         click_ids: vec![],
         coupon: None,
@@ -224,6 +225,19 @@ fn tokens_coupons_and_words_are_gathered_from_all_reports() {
     assert_eq!(order.click_ids.iter().map(String::as_str).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(order.coupons.iter().map(String::as_str).collect::<Vec<_>>(), ["TEA10"]);
     assert_eq!((order.customer, order.delivery), (named("Mia Berg"), sent("sent")));
+}
+
+#[test]
+fn a_sale_of_others_only_is_a_sale_of_nothing() {
+    let mine = sale("a", Placed, 1, 1, &[("1", 100)]);
+    let elsewhere = |version| Event { others_only: true, ..sale("b", Placed, version, 2, &[]) };
+    check(&[mine.clone(), elsewhere(2)], &[]);
+    check(&[mine.clone(), elsewhere(0)], &[("1", 100, 0)]);
+    let order = fold(&[elsewhere(2), back("r", Refunded, 1, "r", Err(&[("1", 1, 5)]))]);
+    assert_eq!((order.currency, order.placed_at), (currency("EUR"), Some(Millis(2))));
+    assert_eq!(order.ignored, [("r".to_owned(), Ignored::UnknownItem)]);
+    let yen = Event { currency: currency("JPY"), ..mine };
+    assert_eq!(fold(&[yen, elsewhere(2)]).ignored, [("b".to_owned(), Ignored::OtherCurrency)]);
 }
 
 #[test]

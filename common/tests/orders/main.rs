@@ -9,3 +9,4 @@ mod mutants;
 mod permutations;
 mod properties;
 mod reports;
+mod split;

@@ -22,6 +22,7 @@ pub(crate) fn report(event_id: &str, kind: Kind, version: u64, occurred_at: Mill
         occurred_at,
         currency: None,
         items: vec![],
+        others_only: false,
         reversal: None,
         click_ids: vec![],
         coupon: None,

@@ -50,7 +50,7 @@ pub(super) fn of(source: Source, fate: Fate) -> Result<Answer, Failure> {
         Written::Duplicate => (StatusCode::OK, "duplicate", None),
         Written::Parked(why) => (StatusCode::ACCEPTED, "parked", Some(why)),
         Written::Reused => {
-            let failure = reused(&report.event_id);
+            let failure = reused(&report.event.event_id);
             count_failure(source, &failure);
             return Err(failure);
         }
@@ -58,8 +58,8 @@ pub(super) fn of(source: Source, fate: Fate) -> Result<Answer, Failure> {
     count(source, outcome, reason.map_or("", parked_code));
     Ok(Answer {
         object: "order_event",
-        order_ref: report.parts.into_iter().next().map(|(_, event)| event.order_ref),
-        event_id: Some(report.event_id),
+        event_id: Some(report.event.event_id),
+        order_ref: Some(report.event.order_ref),
         outcome,
         reason: reason.map(parked_words),
         problem: None,

@@ -1,12 +1,12 @@
 //! Whose is it? Every event belongs to vendors before it is written down.
 //!
-//! A vendor's key or endpoint says it, and no payload can say otherwise. What is reported for the whole programme is
-//! split: each vendor gets an event with the same name that has its own items only, so that no vendor's books ever
-//! hold another's sales. What cannot be split without guessing is refused.
+//! A vendor's key or endpoint says it, and no payload can say otherwise. What is reported for the whole programme says
+//! it item by item, and is told to every vendor of the order ([`common::order::Split`]). What cannot be split without
+//! guessing is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::order::{Event, Parked, Reversal, parked};
+use common::order::{Event, Parked, Unsplit, Whole, parked};
 use common::time::Millis;
 use sqlx::PgConnection;
 
@@ -31,130 +31,79 @@ impl From<Option<i64>> for Tenant {
 /// An event that is ready to be written down.
 #[derive(Debug, Clone)]
 pub(super) struct Report {
-    /// The shop's name for it.
-    pub(super) event_id: String,
+    /// For all its vendors together.
+    pub(super) event: Event,
     /// What tells it from another under the same name.
     pub(super) hash: [u8; 32],
     /// Why it waits for somebody to look at it.
     pub(super) parked: Option<Parked>,
-    /// What becomes of it for each vendor.
-    pub(super) parts: Vec<(i64, Event)>,
 }
 
-/// Finds out whose each event is, in order: an event may rest on those before it.
-pub(super) async fn assign(
-    conn: &mut PgConnection,
-    tenant: Tenant,
-    drafts: Vec<Result<Draft, Failure>>,
-    now: Millis,
-) -> sqlx::Result<Vec<Result<Report, Failure>>> {
-    let mut programme = match tenant {
-        Tenant::Vendor(_) => Programme::default(),
-        Tenant::Programme => Programme::read(conn, drafts.iter().flatten()).await?,
-    };
-    let report = |draft: Result<Draft, Failure>| {
-        let mut draft = draft?;
+impl Report {
+    /// The report of the whole programme that a draft is, as of its arrival.
+    pub(super) fn of_programme(draft: &Draft, now: Millis) -> Self {
+        let mut event = draft.event.clone();
         if draft.time == Time::OfArrival {
-            draft.event.occurred_at = now;
+            event.occurred_at = now;
         }
-        let parts = match tenant {
-            Tenant::Vendor(vendor) => own(vendor, &draft)?,
-            Tenant::Programme => programme.split(&draft)?,
-        };
-        let plain = Draft { vendor: None, item_vendors: BTreeMap::new(), ..draft.clone() };
-        let hash = if let Tenant::Vendor(_) = tenant { plain.hash() } else { draft.hash() };
-        let parked = parked(draft.event.occurred_at, now);
-        Ok(Report { event_id: draft.event.event_id, hash, parked, parts })
-    };
-    Ok(drafts.into_iter().map(report).collect())
-}
-
-/// A vendor reports its own sales only.
-fn own(vendor: i64, draft: &Draft) -> Result<Vec<(i64, Event)>, Failure> {
-    let mut said = draft.vendor.iter().chain(draft.item_vendors.values());
-    if said.any(|said| *said != vendor) {
-        return Err(refused(
-            "vendor_id",
-            "other_vendor",
-            "names another vendor than the key's or endpoint's own",
-        ));
+        Self { parked: parked(event.occurred_at, now), hash: draft.hash(), event }
     }
-    Ok(vec![(vendor, draft.event.clone())])
+
+    /// A vendor reports its own sales only.
+    pub(super) fn of_vendor(vendor: i64, draft: &Draft, now: Millis) -> Result<Self, Failure> {
+        let mut said = draft.vendor.iter().chain(draft.item_vendors.values());
+        if said.any(|said| *said != vendor) {
+            return Err(refused(
+                "vendor_id",
+                "other_vendor",
+                "names another vendor than the key's or endpoint's own",
+            ));
+        }
+        // Its own number says nothing, and is no other report.
+        let plain = Draft { vendor: None, item_vendors: BTreeMap::new(), ..draft.clone() };
+        Ok(Self::of_programme(&plain, now))
+    }
 }
 
-/// What the programme knows: vendors, products, and the orders it has heard of.
-#[derive(Debug, Default)]
-struct Programme {
+/// The vendors and products that drafts speak of, as far as they exist.
+#[derive(Debug)]
+pub(super) struct Directory {
     vendors: BTreeSet<i64>,
+    /// Whose each product is.
     products: BTreeMap<i64, i64>,
-    /// For each order reported for the programme: whose it is, and whose each item is.
-    orders: BTreeMap<String, Known>,
 }
 
-#[derive(Debug, Default)]
-struct Known {
-    vendors: BTreeSet<i64>,
-    items: BTreeMap<String, i64>,
-}
-
-impl Programme {
-    async fn read(
+impl Directory {
+    pub(super) async fn read<'a>(
         conn: &mut PgConnection,
-        drafts: impl Iterator<Item = &Draft> + Clone,
+        drafts: impl Iterator<Item = &'a Draft> + Clone,
     ) -> sqlx::Result<Self> {
         let said = drafts.clone().flat_map(|draft| draft.vendor.iter().chain(draft.item_vendors.values()));
         let said: Vec<i64> = said.copied().collect::<BTreeSet<_>>().into_iter().collect();
-        let items = drafts.clone().flat_map(|draft| &draft.event.items);
+        let items = drafts.flat_map(|draft| &draft.event.items);
         let products: BTreeSet<i64> = items.filter_map(|item| item.product_id?.try_into().ok()).collect();
-        let orders: BTreeSet<&str> = drafts.map(|draft| draft.event.order_ref.as_str()).collect();
-        let orders: Vec<String> = orders.into_iter().map(str::to_owned).collect();
         Ok(Self {
             vendors: vendors(conn, &said).await?,
             products: owners(conn, &products.into_iter().collect::<Vec<_>>()).await?,
-            orders: known(conn, &orders).await?,
         })
     }
 
-    /// One event for each vendor, and from then on the order is known to be theirs.
-    fn split(&mut self, draft: &Draft) -> Result<Vec<(i64, Event)>, Failure> {
-        if let Some(vendor) =
-            draft.vendor.iter().chain(draft.item_vendors.values()).find(|v| !self.vendors.contains(v))
-        {
-            return Err(refused(
-                "vendor_id",
-                "unknown_vendor",
-                &format!("names vendor {vendor}, which does not exist"),
-            ));
+    /// The event of a draft, and whose its items are, as far as the draft and its products say.
+    pub(super) fn whole(&self, draft: &Draft, event: Event) -> Result<Whole<i64>, Failure> {
+        let mut said = draft.vendor.iter().chain(draft.item_vendors.values());
+        if let Some(vendor) = said.find(|vendor| !self.vendors.contains(vendor)) {
+            let words = format!("names vendor {vendor}, which does not exist");
+            return Err(refused("vendor_id", "unknown_vendor", &words));
         }
-        let empty = Known::default();
-        let known = self.orders.get(&draft.event.order_ref).unwrap_or(&empty);
-        let parts = if !draft.event.items.is_empty() {
-            self.by_items(draft)?
-        } else if let Some(reversal) = &draft.event.reversal {
-            by_reversal(draft, reversal, known)?
-        } else {
-            let vendors: BTreeSet<i64> =
-                draft.vendor.map_or_else(|| known.vendors.clone(), |vendor| [vendor].into());
-            if vendors.is_empty() {
-                return Err(unknown_order(draft));
-            }
-            vendors.into_iter().map(|vendor| (vendor, draft.event.clone())).collect()
-        };
-        let known = self.orders.entry(draft.event.order_ref.clone()).or_default();
-        for (vendor, event) in &parts {
-            known.vendors.insert(*vendor);
-            known.items.extend(event.items.iter().map(|item| (item.item_id.clone(), *vendor)));
+        let said = |item_id: &String| draft.item_vendors.get(item_id).copied().or(draft.vendor);
+        let mut owners = BTreeMap::new();
+        for item in event.reversal.iter().flat_map(|reversal| &reversal.items) {
+            owners.extend(said(&item.item_id).map(|vendor| (item.item_id.clone(), vendor)));
         }
-        Ok(parts)
-    }
-
-    fn by_items(&self, draft: &Draft) -> Result<Vec<(i64, Event)>, Failure> {
-        let mut parts = Parts::of(&draft.event);
-        for (at, item) in draft.event.items.iter().enumerate() {
-            let product = item.product_id.and_then(|id| self.products.get(&i64::try_from(id).ok()?)).copied();
-            let said = draft.item_vendors.get(&item.item_id).copied().or(draft.vendor);
+        for (at, item) in event.items.iter().enumerate() {
             let field = format!("items[{at}].vendor_id");
-            let vendor = match (said, product) {
+            let product = item.product_id.and_then(|id| self.products.get(&i64::try_from(id).ok()?)).copied();
+            let vendor = match (said(&item.item_id), product) {
                 (Some(said), Some(product)) if said != product => {
                     return Err(refused(&field, "other_vendor", "names another vendor than the product's"));
                 }
@@ -162,77 +111,48 @@ impl Programme {
                     refused(&field, "whose_item", "is needed: nothing else says whose this item is")
                 })?,
             };
-            parts.of_vendor(vendor).items.push(item.clone());
+            owners.insert(item.item_id.clone(), vendor);
         }
-        Ok(parts.finish())
+        Ok(Whole { event, owners, inferred: BTreeSet::new(), addressee: draft.vendor })
     }
 }
 
-fn by_reversal(draft: &Draft, reversal: &Reversal, known: &Known) -> Result<Vec<(i64, Event)>, Failure> {
-    let mut parts = Parts::of(&draft.event);
-    if reversal.items.is_empty() {
-        let mut vendors =
-            draft.vendor.map_or_else(|| known.vendors.clone(), |vendor| [vendor].into()).into_iter();
-        let vendor = match (vendors.next(), vendors.next()) {
-            (Some(vendor), None) => vendor,
-            (None, _) => return Err(unknown_order(draft)),
-            (Some(_), Some(_)) => {
-                let words =
-                    "is of an order of several vendors: name the items it takes back, with an amount each";
-                return Err(refused(draft.event.kind.name(), "name_the_items", words));
-            }
-        };
-        parts.of_vendor(vendor).reversal = Some(reversal.clone());
-        return Ok(parts.finish());
-    }
-    for item in &reversal.items {
-        let said = draft.item_vendors.get(&item.item_id).copied().or(draft.vendor);
-        let vendor =
-            said.or_else(|| known.items.get(&item.item_id).copied()).ok_or_else(|| unknown_order(draft))?;
-        let part = parts.of_vendor(vendor);
-        let empty =
-            || Reversal { reversal_id: reversal.reversal_id.clone(), amount_minor: None, items: Vec::new() };
-        part.reversal.get_or_insert_with(empty).items.push(item.clone());
-    }
-    Ok(parts.finish())
-}
-
-/// The events that one becomes: everything copied, except what has a price.
-struct Parts<'a> {
-    whole: &'a Event,
-    parts: BTreeMap<i64, Event>,
-}
-
-impl<'a> Parts<'a> {
-    fn of(whole: &'a Event) -> Self {
-        Self { whole, parts: BTreeMap::new() }
-    }
-
-    fn of_vendor(&mut self, vendor: i64) -> &mut Event {
-        let empty = || Event { items: Vec::new(), reversal: None, ..self.whole.clone() };
-        self.parts.entry(vendor).or_insert_with(empty)
-    }
-
-    fn finish(self) -> Vec<(i64, Event)> {
-        self.parts.into_iter().collect()
+/// What the sender is told when an order cannot be split.
+pub(super) fn unsplit(event: &Event, why: &Unsplit) -> Failure {
+    let order = &event.order_ref;
+    match why {
+        Unsplit::Unknown => Failure::Conflict(
+            "unknown_order",
+            format!(
+                "whose order {order:?} is, or that item of it, is not known: report the order with its items first and \
+                 send this again, or say `vendor_id`"
+            ),
+        ),
+        Unsplit::NameTheItems => {
+            let words =
+                "is of an order of several vendors: name the items it takes back, with an amount each";
+            refused(event.kind.name(), "name_the_items", words)
+        }
+        Unsplit::ItemOfSeveral(item) => {
+            let words = format!("is needed: several vendors have sold item {item:?} of order {order:?}");
+            refused("vendor_id", "whose_item", &words)
+        }
+        Unsplit::ItemTakenBack(item) => Failure::Conflict(
+            "item_taken_back",
+            format!(
+                "item {item:?} of order {order:?} was another vendor's when it was taken back; nothing was changed: give \
+                 this line an item_id of its own"
+            ),
+        ),
     }
 }
 
-fn refused(field: &str, code: &'static str, words: &str) -> Failure {
+pub(super) fn refused(field: &str, code: &'static str, words: &str) -> Failure {
     Failure::Content(vec![BadParameter {
         field: field.to_owned(),
         code,
         detail: format!("`{field}` {words}"),
     }])
-}
-
-fn unknown_order(draft: &Draft) -> Failure {
-    let order = &draft.event.order_ref;
-    let detail = format!(
-        "whose order {order:?} is, or that item of it, is not known: report the order with its items first and send \
-         this again, or say `vendor_id`"
-    );
-    Failure::Conflict("unknown_order", detail)
 }
 
 async fn vendors(conn: &mut PgConnection, said: &[i64]) -> sqlx::Result<BTreeSet<i64>> {
@@ -250,15 +170,4 @@ async fn owners(conn: &mut PgConnection, products: &[i64]) -> sqlx::Result<BTree
     let found =
         sqlx::query!("select product_id, vendor_id from product where product_id = any($1)", products);
     Ok(found.fetch_all(conn).await?.into_iter().map(|row| (row.product_id, row.vendor_id)).collect())
-}
-
-async fn known(conn: &mut PgConnection, orders: &[String]) -> sqlx::Result<BTreeMap<String, Known>> {
-    let rows = sqlx::query_file!("src/intake/known.sql", orders).fetch_all(conn).await?;
-    let mut known = BTreeMap::<String, Known>::new();
-    for row in rows {
-        let order = known.entry(row.order_ref).or_default();
-        order.vendors.insert(row.vendor_id);
-        order.items.extend(row.items.into_iter().map(|item| (item, row.vendor_id)));
-    }
-    Ok(known)
 }

@@ -8,8 +8,9 @@ use runtime::clock;
 use sqlx::PgPool;
 use tokio::sync::{Notify, Semaphore};
 
-use super::assign::{Report, Tenant, assign};
+use super::assign::{Report, Tenant};
 use super::draft::Draft;
+use super::programme;
 use super::write::{Source, Written, write};
 use crate::db;
 use crate::problem::Failure;
@@ -68,13 +69,14 @@ impl Door {
         now: Millis,
     ) -> sqlx::Result<Vec<Fate>> {
         let mut conn = self.pool.acquire().await?;
-        let reports = assign(&mut conn, tenant, drafts, now).await?;
-        let good: Vec<&Report> = reports.iter().flatten().collect();
-        let written = match good.as_slice() {
-            [] => Vec::new(),
-            good => write(&mut conn, tenant, source, good, now).await?,
+        let vendor = match tenant {
+            Tenant::Programme => return programme::take_in(&mut conn, source, drafts, now).await,
+            Tenant::Vendor(vendor) => vendor,
         };
-        let mut written = written.into_iter();
+        let report = |draft: Result<Draft, Failure>| Report::of_vendor(vendor, &draft?, now);
+        let reports: Vec<Result<Report, Failure>> = drafts.into_iter().map(report).collect();
+        let good: Vec<&Report> = reports.iter().flatten().collect();
+        let mut written = write(&mut conn, vendor, source, &good, now).await?.into_iter();
         let fate = |report: Result<Report, Failure>| {
             report.map(|report| (report, written.next().expect("one for each good report")))
         };

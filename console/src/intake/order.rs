@@ -42,6 +42,7 @@ fn draft(mut fields: Fields, event_id: Option<&str>, flaws: &mut Flaws) -> Draft
         occurred_at,
         currency,
         items: items(&mut fields, &mut vendors, flaws),
+        others_only: false,
         reversal: reversal(&mut fields, kind, &mut vendors, flaws),
         click_ids: click_ids(&mut fields, flaws),
         coupon: fields.text("coupon", flaws),

@@ -129,6 +129,7 @@ impl Given {
             occurred_at: Millis(0),
             currency,
             items: items(kind, amount),
+            others_only: false,
             reversal: reversal(kind, &order, amount),
             click_ids: click.into_iter().collect(),
             coupon,

@@ -81,6 +81,7 @@ fn base(body: &Json, object: &Json) -> Result<Event, Failure> {
         occurred_at: Millis(created.saturating_mul(1_000)),
         currency: None,
         items: Vec::new(),
+        others_only: false,
         reversal: None,
         click_ids: distinct(tokens.into_iter().flatten().filter_map(|json| token(json.text()?))),
         coupon: words(object.at(&["metadata", "coupon"])),

@@ -113,6 +113,7 @@ impl Order {
             occurred_at,
             currency: None,
             items: Vec::new(),
+            others_only: false,
             reversal: None,
             click_ids: Vec::new(),
             coupon: None,

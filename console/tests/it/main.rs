@@ -5,6 +5,7 @@ mod holds;
 mod intake;
 mod intake_batch;
 mod intake_outside;
+mod intake_split;
 mod invitations;
 mod links;
 mod links_many;

@@ -229,6 +229,7 @@ impl Story<'_> {
             occurred_at: self.quiet(at),
             currency: None,
             items: Vec::new(),
+            others_only: false,
             reversal: None,
             click_ids: Vec::new(),
             coupon: None,
