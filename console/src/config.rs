@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::front::{PublicUrl, Reports};
 use crate::keys::{Command, Task};
+use crate::outgoing::Reach;
 use crate::seal::Seal;
 
 /// Shows reports and takes in what shops report; with a command, makes accounts, or makes or ends keys.
@@ -61,6 +62,10 @@ pub struct Args {
     #[arg(long, env = "CONSOLE_OPEN_REPORTS")]
     pub open_reports: bool,
 
+    /// Call webhook targets on this machine too, and without TLS: for a demo and for tests
+    #[arg(long, env = "CONSOLE_WEBHOOKS_TO_LOOPBACK")]
+    pub webhooks_to_loopback: bool,
+
     /// What to log, and how
     #[command(flatten)]
     pub common: CommonArgs,
@@ -87,6 +92,8 @@ pub struct Config {
     pub secret: Option<Secret>,
     /// Opens webhook secrets, if there is a secret for it.
     pub seal: Option<Seal>,
+    /// How far calls to other systems reach.
+    pub reach: Reach,
 }
 
 /// What the binary was asked to do.
@@ -135,6 +142,7 @@ impl Args {
                 trusted_proxies: nets.into_iter().flatten().collect(),
                 reports: if self.open_reports { Reports::OpenOnThisMachine } else { Reports::Closed },
                 seal: seal?,
+                reach: if self.webhooks_to_loopback { Reach::LoopbackToo } else { Reach::Public },
                 secret: self.console_secret.as_ref().and_then(|source| source.read().ok()),
             }))
         })

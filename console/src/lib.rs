@@ -18,6 +18,7 @@ pub mod front;
 pub mod guard;
 pub mod intake;
 pub mod keys;
+pub mod outgoing;
 pub mod pages;
 pub mod problem;
 pub mod programme;
@@ -88,9 +89,11 @@ pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Consol
         }),
         vault: Vault::new(config.secret.as_ref().map(Secret::expose))?,
         redirect_url: config.redirect_url.into(),
+        reach: config.reach,
     };
     let (pool, written) = (app.pool.clone(), app.door.written());
     shutdown.spawn_critical("wake", intake::wake::run(intake, written, shutdown.clone()));
+    shutdown.spawn_critical("outgoing", outgoing::run(app.clone(), shutdown.clone()));
     shutdown.spawn_critical("server", server::serve(listener, server::router(app), shutdown.clone()));
     shutdown.spawn_critical("watch", db::watch(pool, admin.check("postgres"), shutdown.clone()));
     Ok(Console { address, admin })

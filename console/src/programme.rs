@@ -10,10 +10,10 @@
 )]
 
 mod coupons;
-mod find;
+pub(crate) mod find;
 pub mod invitations;
 mod links;
-mod notice;
+pub(crate) mod notice;
 mod partnerships;
 mod products;
 mod rate_input;

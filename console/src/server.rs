@@ -23,9 +23,10 @@ use tracing::{debug, warn};
 
 use crate::front::Front;
 use crate::intake::Door;
+use crate::outgoing::Reach;
 use crate::seal::Seal;
 use crate::vault::Vault;
-use crate::{api, assets, desk, guard, intake, pages, programme};
+use crate::{api, assets, desk, guard, intake, outgoing, pages, programme};
 
 /// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -64,6 +65,8 @@ pub struct App {
     pub vault: Vault,
     /// Where links are opened, without the final slash: `http://127.0.0.1:8080`.
     pub redirect_url: Arc<str>,
+    /// How far calls to other systems reach.
+    pub reach: Reach,
 }
 
 /// Every route, inside the guard.
@@ -77,6 +80,7 @@ pub fn router(app: App) -> Router {
         .merge(assets::routes())
         .merge(desk::routes())
         .merge(intake::routes())
+        .merge(outgoing::routes())
         .merge(programme::routes())
         .fallback(guard::nowhere)
         .method_not_allowed_fallback(guard::other_method)

@@ -101,7 +101,8 @@ pub(super) async fn to_systems(
     db::act_as(conn, caller.tenant).await.map_err(Failure::writing)
 }
 
-async fn be_the_programme(conn: &mut PgConnection) -> Result<(), Failure> {
+/// Lets a transaction act for the programme; [`db::act_as`] gives it back to its tenant.
+pub(crate) async fn be_the_programme(conn: &mut PgConnection) -> Result<(), Failure> {
     let role = sqlx::query!("select set_config('role', 'linkledger_operator', true)");
     role.fetch_one(conn).await.map_err(Failure::writing)?;
     Ok(())

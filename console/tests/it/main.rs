@@ -14,6 +14,8 @@ mod orders_earnings;
 mod orders_scale;
 mod orders_world;
 mod outage;
+mod outgoing;
+mod outgoing_receiver;
 mod pages;
 mod partnerships;
 mod payouts;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use common::hll::Sketch;
 use console::front::Reports;
+use console::outgoing::Reach;
 use console::seal::{Seal, place};
 use console::{Config, Console};
 use onebox::servers::{SharedPostgres, shared_postgres};
@@ -195,6 +196,7 @@ async fn console_with(url: &str, seal: Option<Seal>) -> (Console, Shutdown) {
         trusted_proxies: Vec::new(),
         reports: Reports::OpenOnThisMachine,
         secret: Some(Secret::new(SECRET)),
+        reach: Reach::LoopbackToo,
     };
     (console::start(config, &shutdown).await.expect("the console starts"), shutdown)
 }

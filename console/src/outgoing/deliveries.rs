@@ -1,0 +1,177 @@
+//! `/v1/webhook-targets/{id}/deliveries`: what was sent to a target and what came of it.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::targets::{PATH, allowed, no_such_target, one as target};
+use super::topics;
+use crate::api::given::{Given, is_name};
+use crate::auth::Caller;
+use crate::conventions::illegal_state;
+use crate::problem::Failure;
+use crate::programme::find::{Named, name_in};
+use crate::programme::notice;
+use crate::programme::shape::{List, json, now, unknown_cursor};
+use crate::server::App;
+use crate::{audit, db};
+
+/// One message on its way to one target.
+#[derive(Debug, Serialize)]
+#[serde(tag = "object", rename = "webhook_delivery")]
+struct Delivery {
+    message_id: String,
+    topic: String,
+    /// `pending`, `delivered` or `given_up`.
+    status: String,
+    attempts: i32,
+    next_attempt_at: Option<DateTime<Utc>>,
+    delivered_at: Option<DateTime<Utc>>,
+    /// What was answered last.
+    last_status: Option<i32>,
+    /// Why it was no success.
+    last_error: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+/// One page of deliveries, newest first.
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    named: Named,
+    RawQuery(query): RawQuery,
+) -> Response {
+    json(page(&app, &caller, named, query.as_deref().unwrap_or_default()).await)
+}
+
+/// Sends a message that says nothing, to see whether it arrives.
+pub(super) async fn test(State(app): State<App>, caller: Caller, named: Named) -> Response {
+    let sent = sent(&app, &caller, named).await;
+    if sent.is_ok() { (StatusCode::ACCEPTED, json(sent)).into_response() } else { json(sent) }
+}
+
+/// Sends a message again that did not arrive.
+pub(super) async fn retry(
+    State(app): State<App>,
+    caller: Caller,
+    named: Result<Path<(String, String)>, PathRejection>,
+) -> Response {
+    let queued = queued(&app, &caller, named).await;
+    if queued.is_ok() { (StatusCode::ACCEPTED, json(queued)).into_response() } else { json(queued) }
+}
+
+async fn page(app: &App, caller: &Caller, named: Named, query: &str) -> Result<List<Delivery>, Failure> {
+    allowed(caller)?;
+    let id = name_in(named, no_such_target)?;
+    let mut given = Given::read(query);
+    let status = given.word("status", &["pending", "delivered", "given_up"]);
+    let (limit, after) = (given.limit(), given.name("starting_after"));
+    given.finish("status, limit, starting_after").map_err(Failure::Parameters)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    target(&mut snapshot, &id).await?.ok_or_else(no_such_target)?;
+    let after = match after {
+        None => None,
+        Some(message) => Some(one(&mut snapshot, &id, &message).await?.ok_or_else(unknown_cursor)?),
+    };
+    let rows = sqlx::query_file_as!(
+        Delivery,
+        "src/outgoing/deliveries.sql",
+        id,
+        None::<&str>,
+        status,
+        after.as_ref().map(|last| last.created_at),
+        after.as_ref().map(|last| last.message_id.as_str()),
+        limit + 1
+    );
+    let rows = rows.fetch_all(&mut *snapshot).await?;
+    Ok(List::cut(format!("{PATH}/{id}/deliveries"), rows, limit, |row| row.message_id.clone()))
+}
+
+async fn one(conn: &mut PgConnection, target_id: &str, message_id: &str) -> sqlx::Result<Option<Delivery>> {
+    let nowhere = (None::<DateTime<Utc>>, None::<&str>);
+    let found = sqlx::query_file_as!(
+        Delivery,
+        "src/outgoing/deliveries.sql",
+        target_id,
+        Some(message_id),
+        None::<&str>,
+        nowhere.0,
+        nowhere.1,
+        1_i64
+    );
+    found.fetch_optional(conn).await
+}
+
+async fn sent(app: &App, caller: &Caller, named: Named) -> Result<Delivery, Failure> {
+    allowed(caller)?;
+    let id = name_in(named, no_such_target)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let target = target(&mut tx, &id).await?.ok_or_else(no_such_target)?;
+    if target.disabled_at().is_some() {
+        return Err(illegal_state("webhook target", "disabled", "tested"));
+    }
+    notice::be_the_programme(&mut tx).await?;
+    let payload = json!({"type": topics::TEST, "timestamp": now(), "data": {"target_id": id}});
+    let message_id = sqlx::query_scalar!(
+        "insert into webhook_message (vendor_id, topic, payload) values ($1, $2, $3::text::jsonb) returning message_id",
+        target.vendor_number,
+        topics::TEST,
+        payload.to_string()
+    );
+    let message_id = message_id.fetch_one(&mut *tx).await.map_err(Failure::writing)?;
+    let queued = sqlx::query!(
+        "insert into webhook_delivery (message_id, target_id, vendor_id) values ($1, $2, $3)",
+        message_id,
+        id,
+        target.vendor_number
+    );
+    queued.execute(&mut *tx).await.map_err(Failure::writing)?;
+    db::act_as(&mut tx, caller.tenant).await.map_err(Failure::writing)?;
+    audit::record(&mut tx, caller, "webhook_target.test", &id, target.vendor_number, None, json!({})).await?;
+    let delivery = one(&mut tx, &id, &message_id).await?.ok_or_else(no_such_target)?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(delivery)
+}
+
+async fn queued(
+    app: &App,
+    caller: &Caller,
+    named: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Delivery, Failure> {
+    allowed(caller)?;
+    let both =
+        named.ok().map(|Path(names)| names).filter(|(target, message)| is_name(target) && is_name(message));
+    let (id, message_id) = both.ok_or_else(no_such_delivery)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let target = target(&mut tx, &id).await?.ok_or_else(no_such_target)?;
+    let delivery = one(&mut tx, &id, &message_id).await?.ok_or_else(no_such_delivery)?;
+    if delivery.delivered_at.is_some() {
+        return Err(illegal_state("delivery", "delivered", "pending"));
+    }
+    if target.disabled_at().is_some() {
+        return Err(illegal_state("webhook target", "disabled", "called"));
+    }
+    notice::be_the_programme(&mut tx).await?;
+    let set = sqlx::query!(
+        "update webhook_delivery set next_attempt_at = $3 where message_id = $1 and target_id = $2 and delivered_at is null",
+        message_id,
+        id,
+        now()
+    );
+    set.execute(&mut *tx).await.map_err(Failure::writing)?;
+    db::act_as(&mut tx, caller.tenant).await.map_err(Failure::writing)?;
+    let detail = json!({"message_id": message_id});
+    audit::record(&mut tx, caller, "webhook_target.retry", &id, target.vendor_number, None, detail).await?;
+    let delivery = one(&mut tx, &id, &message_id).await?.ok_or_else(no_such_delivery)?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(delivery)
+}
+
+fn no_such_delivery() -> Failure {
+    Failure::Missing("no_such_delivery", "there is no such delivery".to_owned())
+}

@@ -1,0 +1,420 @@
+//! `/v1/webhook-targets`: addresses that are told what happens. A secret is shown once, when it is made.
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use chrono::{DateTime, TimeDelta, Utc};
+use common::url_rules;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgConnection;
+use url::{Host, Url};
+
+use super::{Reach, sign, topics, work};
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope, Tenant};
+use crate::conventions::{IfMatch, illegal_state, once};
+use crate::problem::Failure;
+use crate::programme::find::{Named, bad_url, name_in};
+use crate::programme::notice;
+use crate::programme::shape::{List, Object, created, json, now, object, read, unknown_cursor, unusable};
+use crate::server::App;
+use crate::vault::Purpose;
+use crate::{audit, body, db};
+
+/// Where the list is.
+pub(super) const PATH: &str = "/v1/webhook-targets";
+
+/// Targets of one vendor, and of the programme.
+const MAX_TARGETS: i64 = 10;
+/// Bytes of a change: a URL and a dozen topics.
+const MAX_BODY: usize = 16 * 1024;
+/// How long an old secret still signs: time to put the new one everywhere.
+const OVERLAP: TimeDelta = TimeDelta::hours(24);
+/// Random bytes of a name.
+const NAME_BYTES: usize = 16;
+
+/// One target.
+#[derive(Debug, Serialize)]
+#[serde(tag = "object", rename = "webhook_target")]
+pub(super) struct Target {
+    pub(super) target_id: String,
+    vendor_id: Option<String>,
+    url: String,
+    topics: Vec<String>,
+    is_enabled: bool,
+    disabled_at: Option<DateTime<Utc>>,
+    disabled_reason: Option<String>,
+    consecutive_failures: i32,
+    /// Until when the secret before the present one signs too.
+    old_secret_until: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    /// Shown once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    #[serde(skip)]
+    pub(super) vendor_number: Option<i64>,
+    #[serde(skip)]
+    row_version: i64,
+}
+
+impl Target {
+    /// Since when it is called no more.
+    pub(super) fn disabled_at(&self) -> Option<DateTime<Utc>> {
+        self.disabled_at
+    }
+}
+
+impl Object for Target {
+    fn row_version(&self) -> i64 {
+        self.row_version
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}/{}", self.target_id)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    url: String,
+    topics: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    url: Option<String>,
+    topics: Option<Vec<String>>,
+}
+
+/// One page of targets, newest first.
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+/// One target.
+pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
+    let found = async {
+        allowed(&caller)?;
+        let id = name_in(named, no_such_target)?;
+        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
+        one(&mut snapshot, &id).await?.ok_or_else(no_such_target)
+    };
+    object(found.await)
+}
+
+/// Adds a target.
+pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
+    let (app, caller) = (&app, &caller);
+    let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
+    once(app, caller, request, work).await
+}
+
+/// Changes where it is, or what it wants to hear.
+pub(super) async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    named: Named,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let changed = async {
+        let bytes = body::read(&headers, request.into_body(), MAX_BODY).await?;
+        amend(&app, &caller, &if_match, named, read(&headers, &bytes)?).await
+    };
+    object(changed.await)
+}
+
+/// Sends messages again, from now on.
+pub(super) async fn enable(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    named: Named,
+) -> Response {
+    let enabled = async {
+        let (mut tx, target) = locked(&app, &caller, &if_match, named).await?;
+        if target.is_enabled {
+            return Err(illegal_state("webhook target", "enabled", "enabled"));
+        }
+        let set = sqlx::query!(
+            "update webhook_target set disabled_at = null, disabled_reason = null, consecutive_failures = 0, \
+             failing_since = null, row_version = row_version + 1 where target_id = $1",
+            target.target_id
+        );
+        set.execute(&mut *tx).await.map_err(Failure::writing)?;
+        finished(tx, &caller, "webhook_target.enable", &target.target_id, None).await
+    };
+    object(enabled.await)
+}
+
+/// Sends no messages any more.
+pub(super) async fn disable(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    named: Named,
+) -> Response {
+    let disabled = async {
+        let (mut tx, target) = locked(&app, &caller, &if_match, named).await?;
+        if !target.is_enabled {
+            return Err(illegal_state("webhook target", "disabled", "disabled"));
+        }
+        notice::be_the_programme(&mut tx).await?;
+        work::switch_off(&mut tx, &target.target_id, now(), "by hand").await?;
+        db::act_as(&mut tx, caller.tenant).await.map_err(Failure::writing)?;
+        finished(tx, &caller, "webhook_target.disable", &target.target_id, None).await
+    };
+    object(disabled.await)
+}
+
+/// Makes another secret; for a day the old one signs too.
+pub(super) async fn rotate(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    named: Named,
+) -> Response {
+    let rotated = async {
+        let (mut tx, target) = locked(&app, &caller, &if_match, named).await?;
+        let secret = sign::new_secret()?;
+        let sealed = app.vault.seal(Purpose::OutgoingWebhook, &target.target_id, secret.as_bytes())?;
+        let set = sqlx::query!(
+            "update webhook_target set old_sealed_secret = sealed_secret, old_secret_until = $2, sealed_secret = $3, \
+             row_version = row_version + 1 where target_id = $1",
+            target.target_id,
+            now() + OVERLAP,
+            sealed
+        );
+        set.execute(&mut *tx).await.map_err(Failure::writing)?;
+        finished(tx, &caller, "webhook_target.rotate", &target.target_id, Some(secret)).await
+    };
+    object(rotated.await)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Target>, Failure> {
+    allowed(caller)?;
+    let mut given = Given::read(query);
+    let (limit, after) = (given.limit(), given.name("starting_after"));
+    given.finish("limit, starting_after").map_err(Failure::Parameters)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let after = match after {
+        None => None,
+        Some(id) => Some(one(&mut snapshot, &id).await?.ok_or_else(unknown_cursor)?),
+    };
+    let rows = sqlx::query_file_as!(
+        Row,
+        "src/outgoing/targets.sql",
+        None::<&str>,
+        after.as_ref().map(|last| last.created_at),
+        after.as_ref().map(|last| last.target_id.as_str()),
+        limit + 1
+    );
+    let rows = rows.fetch_all(&mut *snapshot).await?.into_iter().map(Target::from).collect();
+    Ok(List::cut(PATH, rows, limit, |target: &Target| target.target_id.clone()))
+}
+
+/// The target of that name, if the caller sees it.
+pub(super) async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Target>> {
+    let nowhere = (None::<DateTime<Utc>>, None::<&str>);
+    let found = sqlx::query_file_as!(Row, "src/outgoing/targets.sql", Some(id), nowhere.0, nowhere.1, 1_i64);
+    Ok(found.fetch_optional(conn).await?.map(Target::from))
+}
+
+async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> Result<Target, Failure> {
+    allowed(caller)?;
+    let wanted: Wanted = read(headers, bytes)?;
+    let vendor = caller.vendor();
+    let (url, topics) = (url(&wanted.url, app.reach)?, topics(&wanted.topics, vendor)?);
+    let (id, secret) = (new_name()?, sign::new_secret()?);
+    let sealed = app.vault.seal(Purpose::OutgoingWebhook, &id, secret.as_bytes())?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let there = sqlx::query_scalar!(
+        "select count(*) as \"count!\" from webhook_target where vendor_id is not distinct from $1",
+        vendor
+    );
+    if there.fetch_one(&mut *tx).await? >= MAX_TARGETS {
+        let words = format!("there are {MAX_TARGETS} webhook targets already: change one of them");
+        return Err(Failure::Conflict("too_many_targets", words));
+    }
+    let made = sqlx::query!(
+        "insert into webhook_target (target_id, vendor_id, url, topics, sealed_secret) values ($1, $2, $3, $4, $5)",
+        id,
+        vendor,
+        url,
+        &topics,
+        sealed
+    );
+    made.execute(&mut *tx).await.map_err(Failure::writing)?;
+    finished(tx, caller, "webhook_target.create", &id, Some(secret)).await
+}
+
+async fn amend(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    named: Named,
+    change: Change,
+) -> Result<Target, Failure> {
+    let (mut tx, target) = locked(app, caller, if_match, named).await?;
+    let url = change.url.map_or(Ok(target.url), |text| url(&text, app.reach))?;
+    let topics = change.topics.map_or(Ok(target.topics), |wanted| topics(&wanted, target.vendor_number))?;
+    let set = sqlx::query!(
+        "update webhook_target set url = $2, topics = $3, row_version = row_version + 1 where target_id = $1",
+        target.target_id,
+        url,
+        &topics
+    );
+    set.execute(&mut *tx).await.map_err(Failure::writing)?;
+    finished(tx, caller, "webhook_target.change", &target.target_id, None).await
+}
+
+type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
+
+/// The target as it is now, until the transaction ends.
+async fn locked(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    named: Named,
+) -> Result<(Tx, Target), Failure> {
+    allowed(caller)?;
+    let id = name_in(named, no_such_target)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let lock = sqlx::query!("select row_version from webhook_target where target_id = $1 for update", id);
+    lock.fetch_optional(&mut *tx).await.map_err(Failure::writing)?.ok_or_else(no_such_target)?;
+    let target = one(&mut tx, &id).await?.ok_or_else(no_such_target)?;
+    if_match.check(target.row_version)?;
+    Ok((tx, target))
+}
+
+/// Writes the deed down, and shows what became of the target.
+async fn finished(
+    mut tx: Tx,
+    caller: &Caller,
+    action: &str,
+    id: &str,
+    secret: Option<String>,
+) -> Result<Target, Failure> {
+    let target = one(&mut tx, id).await?.ok_or_else(no_such_target)?;
+    let detail = json!({"url": target.url, "topics": target.topics});
+    audit::record(&mut tx, caller, action, id, target.vendor_number, None, detail).await?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(Target { secret, ..target })
+}
+
+/// Refuses affiliates, and whoever may not manage webhooks.
+pub(super) fn allowed(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::WebhooksWrite)?;
+    if matches!(caller.tenant, Tenant::Affiliate(_)) { caller.require_operator() } else { Ok(()) }
+}
+
+/// An https address of somebody else. What its name leads to is judged again at every call.
+fn url(text: &str, reach: Reach) -> Result<String, Failure> {
+    let text = url_rules::website(text).map_err(|bad| bad_url("url", &bad))?;
+    let url = Url::parse(&text).map_err(|error| unusable("url", "invalid_url", format!("`url`: {error}")))?;
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => Some(address.into()),
+        Some(Host::Ipv6(address)) => Some(address.into()),
+        Some(Host::Domain(_)) | None => None,
+    };
+    if address.is_some_and(|address| !reach.allows(address)) {
+        return Err(unusable("url", "address_not_public", "`url` must lead to a public address"));
+    }
+    if url.scheme() != "https" && reach != Reach::LoopbackToo {
+        return Err(unusable("url", "invalid_url", "`url` must begin with https://"));
+    }
+    if url.fragment().is_some() {
+        return Err(unusable("url", "invalid_url", "`url` must not have a fragment"));
+    }
+    Ok(text)
+}
+
+fn topics(wanted: &[String], vendor: Option<i64>) -> Result<Vec<String>, Failure> {
+    let mut topics = wanted.to_vec();
+    topics.sort_unstable();
+    topics.dedup();
+    let unknown = topics.iter().find(|topic| !topics::is_known(topic, vendor));
+    if topics.is_empty() || unknown.is_some() {
+        let known = topics::OF_VENDORS.iter().chain(topics::OF_PROGRAMME.iter().filter(|_| vendor.is_none()));
+        let known: Vec<&str> = known.copied().collect();
+        let detail = format!("`topics` must be some of {}", known.join(", "));
+        return Err(unusable("topics", "unknown_value", detail));
+    }
+    Ok(topics)
+}
+
+fn new_name() -> Result<String, Failure> {
+    let mut random = [0; NAME_BYTES];
+    getrandom::fill(&mut random).map_err(|error| Failure::Fault(format!("no random numbers: {error}")))?;
+    Ok(format!("wht_{}", data_encoding::HEXLOWER.encode(&random)))
+}
+
+pub(super) fn no_such_target() -> Failure {
+    Failure::Missing("no_such_webhook_target", "there is no such webhook target".to_owned())
+}
+
+/// A row as Postgres has it.
+struct Row {
+    target_id: String,
+    vendor_id: Option<String>,
+    url: String,
+    topics: Vec<String>,
+    disabled_at: Option<DateTime<Utc>>,
+    disabled_reason: Option<String>,
+    consecutive_failures: i32,
+    old_secret_until: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    vendor_number: Option<i64>,
+    row_version: i64,
+}
+
+impl From<Row> for Target {
+    fn from(row: Row) -> Self {
+        Self {
+            target_id: row.target_id,
+            vendor_id: row.vendor_id,
+            url: row.url,
+            topics: row.topics,
+            is_enabled: row.disabled_at.is_none(),
+            disabled_at: row.disabled_at,
+            disabled_reason: row.disabled_reason,
+            consecutive_failures: row.consecutive_failures,
+            old_secret_until: row.old_secret_until,
+            created_at: row.created_at,
+            secret: None,
+            vendor_number: row.vendor_number,
+            row_version: row.row_version,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_https_addresses_are_taken() {
+        assert!(url("https://hooks.example.com/x?y=1", Reach::Public).is_ok());
+        for bad in [
+            "http://hooks.example.com/",
+            "https://127.0.0.1/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://[::ffff:10.0.0.1]/",
+            "https://2130706433/",
+            "https://user@hooks.example.com/",
+            "https://hooks.example.com/#x",
+            "https://hooks.example.com/{sub1}",
+            "ftp://hooks.example.com/",
+            "hooks.example.com",
+        ] {
+            assert!(url(bad, Reach::Public).is_err(), "{bad}");
+        }
+        assert!(url("http://127.0.0.1:9000/", Reach::LoopbackToo).is_ok());
+        assert!(url("http://10.0.0.1:9000/", Reach::LoopbackToo).is_err());
+    }
+}

@@ -1,0 +1,24 @@
+//! What may be told.
+
+/// Topics that vendors hear of themselves, and the programme of all.
+pub(super) const OF_VENDORS: [&str; 7] = [
+    "order.settled",
+    "commission.payable",
+    "payout.paid",
+    "partnership.approved",
+    "partnership.rejected",
+    "partnership.active",
+    "partnership.inactive",
+];
+
+/// Topics that are the programme's alone.
+pub(super) const OF_PROGRAMME: [&str; 4] =
+    ["affiliate.approved", "affiliate.rejected", "affiliate.suspended", "affiliate.reactivated"];
+
+/// What `…/test` sends; nobody subscribes to it.
+pub(super) const TEST: &str = "test";
+
+/// Whether somebody may hear of a topic.
+pub(super) fn is_known(topic: &str, vendor: Option<i64>) -> bool {
+    OF_VENDORS.contains(&topic) || vendor.is_none() && OF_PROGRAMME.contains(&topic)
+}
