@@ -7,7 +7,7 @@ mod items;
 mod reports;
 mod tokens;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use common::ids::VendorId;
@@ -103,11 +103,15 @@ impl Maker<'_> {
 }
 
 impl Made {
-    /// What must be stored of it: the events of each vendor's order.
+    /// What must be stored of it, by its vendors' orders: every report of the order that is for them, whichever came
+    /// first.
     pub(super) fn parts(&self) -> BTreeMap<(VendorId, String), Vec<Event>> {
         let mut orders = BTreeMap::<_, Vec<Event>>::new();
-        for (vendor, event) in self.reports.iter().flat_map(Report::parts) {
-            orders.entry((vendor, event.order_ref.clone())).or_default().push(event);
+        let vendors: BTreeSet<VendorId> = self.reports.iter().flat_map(Report::named).collect();
+        for vendor in vendors {
+            for event in self.reports.iter().filter_map(|report| report.part(vendor, &self.reports)) {
+                orders.entry((vendor, event.order_ref.clone())).or_default().push(event);
+            }
         }
         orders
     }
@@ -115,8 +119,6 @@ impl Made {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::orders::books::{name_of, print_of};
     use crate::orders::reference::{Decided, expect};
@@ -142,14 +144,17 @@ mod tests {
                 let again = maker.make(number);
                 for (report, same) in made.reports.iter().zip(&again.reports) {
                     assert_eq!(report.json(), same.json());
-                    for (vendor, event) in report.parts() {
-                        assert_eq!(event.check(), [], "{event:?}");
-                        assert!(
-                            names.insert(name_of(vendor.0, &event.event_id)),
-                            "{event:?} is not the first of its name"
-                        );
-                        assert_ne!(print_of(&event, true), print_of(&event, false));
-                    }
+                }
+                let parts = made.parts().into_iter();
+                for (vendor, event) in
+                    parts.flat_map(|((vendor, _), events)| events.into_iter().map(move |e| (vendor, e)))
+                {
+                    assert_eq!(event.check(), [], "{event:?}");
+                    assert!(
+                        names.insert(name_of(vendor.0, &event.event_id)),
+                        "{event:?} is not the first of its name"
+                    );
+                    assert_ne!(print_of(&event, true), print_of(&event, false));
                 }
             }
         });
@@ -162,6 +167,14 @@ mod tests {
             for number in 0..ORDERS {
                 for ((vendor, _), events) in maker.make(number).parts() {
                     let events: Vec<&Event> = events.iter().collect();
+                    let is_nothing = |event: &Event| {
+                        event.reversal.as_ref().is_some_and(|r| {
+                            r.items.is_empty() && event.event_id.starts_with('P') && r.amount_minor == Some(0)
+                        })
+                    };
+                    words.extend(events.iter().any(|event| event.others_only).then_some("others only"));
+                    words
+                        .extend(events.iter().any(|event| is_nothing(event)).then_some("nothing taken back"));
                     let keyring = &maker.purse.keyring;
                     let Some(order) = expect(maker.world, keyring, vendor, &events, &Decided::default(), NOW)
                     else {
@@ -212,6 +225,8 @@ mod tests {
                 "token_signature",
                 "other currency",
                 "unknown item",
+                "others only",
+                "nothing taken back",
             ] {
                 assert!(words.contains(word), "no order of this seed is {word}: {words:?}");
             }

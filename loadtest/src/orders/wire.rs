@@ -26,7 +26,7 @@ pub(super) enum Of {
     Shop(VendorId),
     /// A marketplace's, about one of its vendors.
     One(VendorId),
-    /// A marketplace's, about several: each item says whose it is.
+    /// A marketplace's, about all of them: each item says whose it is.
     Several(BTreeMap<String, VendorId>),
 }
 
@@ -39,27 +39,39 @@ impl Report {
         }
     }
 
-    /// What must be stored of it: one event for each vendor, with that vendor's items alone.
-    pub(super) fn parts(&self) -> Vec<(VendorId, Event)> {
+    /// The vendors that it names: from then on they have a part in the order.
+    pub(super) fn named(&self) -> Vec<VendorId> {
         match &self.of {
-            Of::Shop(vendor) | Of::One(vendor) => vec![(*vendor, self.event.clone())],
-            Of::Several(owners) => {
-                let mut vendors: Vec<VendorId> = owners.values().copied().collect();
-                vendors.sort_unstable();
-                vendors.dedup();
-                vendors.into_iter().map(|vendor| (vendor, self.part(owners, vendor))).collect()
-            }
+            Of::Shop(vendor) | Of::One(vendor) => vec![*vendor],
+            Of::Several(owners) => owners.values().copied().collect(),
         }
     }
 
-    fn part(&self, owners: &BTreeMap<String, VendorId>, vendor: VendorId) -> Event {
-        let mut event = self.event.clone();
+    /// What must be stored of it for a vendor of its order, which is all these reports: the vendor's items alone.
+    pub(super) fn part(&self, vendor: VendorId, order: &[Self]) -> Option<Event> {
+        let Of::Several(owners) = &self.of else {
+            return self.named().contains(&vendor).then(|| self.event.clone());
+        };
         let theirs = |item_id: &String| owners.get(item_id) == Some(&vendor);
-        event.items.retain(|item| theirs(&item.item_id));
+        let mut event = self.event.clone();
         if let Some(reversal) = &mut event.reversal {
+            let is_same = |other: &&Self| {
+                let id = other.event.reversal.as_ref().map(|other| &other.reversal_id);
+                other.event.kind == event.kind && id == Some(&reversal.reversal_id)
+            };
+            // A refund is for those that it takes something of; a correction, for those that were told it first.
+            if !order.iter().filter(is_same).any(|other| other.named().contains(&vendor)) {
+                return None;
+            }
             reversal.items.retain(|item| theirs(&item.item_id));
+            if reversal.items.is_empty() {
+                reversal.amount_minor = Some(0);
+            }
         }
-        event
+        event.items.retain(|item| theirs(&item.item_id));
+        let is_sale = matches!(event.kind, Kind::Placed | Kind::Completed);
+        event.others_only = is_sale && event.items.len() < self.event.items.len() && event.items.is_empty();
+        Some(event)
     }
 
     /// The body to post.

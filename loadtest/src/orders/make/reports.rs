@@ -1,5 +1,6 @@
 //! What is reported of an order: told twice, late, corrected, taken back, disputed, called off.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::ids::VendorId;
@@ -56,7 +57,7 @@ impl Story<'_> {
             self.add(Kind::Placed, 0, self.plot.ordered_at, Some(&basket), chance);
             let corrections = if self.is_busy() { chance.within(1..=4) } else { chance.below(3) };
             for version in 1..=corrections {
-                basket = basket.corrected(chance);
+                basket = basket.corrected(&self.plot.vendors, chance);
                 let at = self.later(chance);
                 self.add(Kind::Placed, version, at, Some(&basket), chance);
             }
@@ -88,7 +89,12 @@ impl Story<'_> {
             self.take_back(Kind::Refunded, 0, reversal.clone(), chance);
             if chance.percent(20) {
                 // One refund under two event ids is one refund.
-                self.take_back(Kind::Refunded, 0, reversal, chance);
+                self.take_back(Kind::Refunded, 0, reversal.clone(), chance);
+            }
+            if reversal.items.len() > 1 && chance.percent(25) {
+                // It was only a part of it.
+                let items = reversal.items[1..].to_vec();
+                self.take_back(Kind::Refunded, 1, Reversal { items, ..reversal }, chance);
             }
         }
         if self.is_busy() || chance.percent(10) {
@@ -103,7 +109,17 @@ impl Story<'_> {
     fn oddities(&mut self, basket: &Basket, chance: &mut Chance) {
         if chance.percent(7) {
             let at = self.later(chance);
-            self.of_one_vendor(Kind::Cancelled, at, chance);
+            self.without_amounts(Kind::Cancelled, at, chance);
+        }
+        if self.plot.vendors.len() > 1 && chance.percent(10) {
+            // One vendor's part alone is corrected, whatever the others' are.
+            let vendor = *chance.pick(&self.plot.vendors);
+            let part = basket.of(vendor);
+            if !part.items.is_empty() {
+                let (at, version) = (self.later(chance), chance.below(4));
+                self.add(Kind::Placed, version, at, Some(&part), chance);
+                self.reports.last_mut().expect("a report was just added").of = Of::One(vendor);
+            }
         }
         if chance.percent(2) {
             // In another currency than the order: kept, and of no effect.
@@ -123,7 +139,7 @@ impl Story<'_> {
         if chance.percent(2) {
             let away =
                 if chance.percent(50) { self.made_at.minus(LONG_AGO) } else { self.made_at.plus(FAR_AHEAD) };
-            self.of_one_vendor(Kind::Cancelled, away, chance);
+            self.without_amounts(Kind::Cancelled, away, chance);
             self.last().occurred_at = away;
         }
     }
@@ -182,14 +198,14 @@ impl Story<'_> {
 
     fn take_back_of_one(&mut self, kind: Kind, reversal: Reversal, chance: &mut Chance) {
         let at = self.later(chance);
-        self.of_one_vendor(kind, at, chance);
+        let (event, of) = (self.event(kind, 0, at), self.alone(chance));
+        self.reports.push(Report { event, of });
         self.last().currency = Some(self.plot.currency);
         self.last().reversal = Some(reversal);
     }
 
-    fn of_one_vendor(&mut self, kind: Kind, at: Millis, chance: &mut Chance) {
-        let event = self.event(kind, 0, at);
-        let of = self.alone(chance);
+    fn without_amounts(&mut self, kind: Kind, at: Millis, chance: &mut Chance) {
+        let (event, of) = (self.event(kind, 0, at), self.all(chance));
         self.reports.push(Report { event, of });
     }
 
@@ -199,13 +215,13 @@ impl Story<'_> {
             Some(basket) => {
                 event.items.clone_from(&basket.items);
                 event.currency = Some(self.plot.currency);
-                if self.plot.vendors.len() == 1 {
+                if self.plot.vendors.len() == 1 && chance.percent(50) {
                     self.alone(chance)
                 } else {
-                    Of::Several(basket.owners.clone())
+                    self.several(&basket.owners)
                 }
             }
-            None => self.alone(chance),
+            None => self.all(chance),
         };
         if chance.percent(15) {
             let email = format!("shopper{}@mail.example.com", self.plot.number);
@@ -218,6 +234,20 @@ impl Story<'_> {
     fn alone(&self, chance: &mut Chance) -> Of {
         let vendor = *chance.pick(&self.plot.vendors);
         if self.plot.order_ref.starts_with('P') { Of::One(vendor) } else { Of::Shop(vendor) }
+    }
+
+    /// About the order, and so about every vendor that it ever has; sometimes about one of them.
+    fn all(&self, chance: &mut Chance) -> Of {
+        if chance.percent(60) { self.several(&BTreeMap::new()) } else { self.alone(chance) }
+    }
+
+    /// About items: a marketplace's, or a shop's own.
+    fn several(&self, owners: &BTreeMap<String, VendorId>) -> Of {
+        if self.plot.order_ref.starts_with('P') {
+            Of::Several(owners.clone())
+        } else {
+            Of::Shop(self.plot.vendors[0])
+        }
     }
 
     fn event(&self, kind: Kind, version: u64, at: Millis) -> Event {
