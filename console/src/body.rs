@@ -1,5 +1,6 @@
 //! Bodies: read to a limit of bytes and of time, and never before somebody asked for them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -8,7 +9,9 @@ use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use url::form_urlencoded;
 
+use crate::auth::{Caller, csrf};
 use crate::problem::{BadParameter, Failure};
 
 /// How long a body may take to arrive: as long as a megabyte needs on a slow line, shorter than an answer may take.
@@ -47,6 +50,40 @@ pub async fn decision<T: DeserializeOwned>(request: Request) -> Result<T, Failur
     let (parts, body) = request.into_parts();
     let bytes = read(&parts.headers, body, MAX_DECISION).await?;
     json(&parts.headers, &bytes)
+}
+
+/// Bytes of a form: a few fields.
+const MAX_FORM: usize = 16 * 1024;
+
+/// The fields of a form.
+#[derive(Debug)]
+pub struct Form(HashMap<String, String>);
+
+impl Form {
+    /// A field's value; empty when it was not sent.
+    pub fn take(&mut self, field: &str) -> String {
+        self.0.remove(field).unwrap_or_default()
+    }
+}
+
+/// A form of somebody who is not signed in. Check the request's origin first.
+pub async fn form(request: Request) -> Result<Form, Failure> {
+    const KIND: &str = "application/x-www-form-urlencoded";
+    let (parts, body) = request.into_parts();
+    let kind =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(KIND) {
+        return Err(Failure::MediaType(KIND));
+    }
+    let bytes = read(&parts.headers, body, MAX_FORM).await?;
+    Ok(Form(form_urlencoded::parse(&bytes).into_owned().collect()))
+}
+
+/// A form of somebody who is: it carries the token that only our pages know.
+pub async fn form_of(caller: &Caller, request: Request) -> Result<Form, Failure> {
+    let mut form = form(request).await?;
+    csrf::check(caller, form.take(csrf::FIELD).as_bytes())?;
+    Ok(form)
 }
 
 /// A JSON body that was read. What does not fit is refused by the name of its field.

@@ -1,10 +1,12 @@
 //! Settings: flags as typed, and the configuration they make once all of them are found good.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr as _;
 
 use clap::Parser;
 use ipnet::IpNet;
+use lettre::message::Mailbox;
 use runtime::Secret;
 use runtime::{CommonArgs, Invalid, Problems, SecretSource};
 use sqlx::postgres::PgConnectOptions;
@@ -12,6 +14,7 @@ use url::Url;
 
 use crate::front::{PublicUrl, Reports};
 use crate::keys::{Command, Task};
+use crate::mail::carrier::{self, Carrier};
 use crate::outgoing::Reach;
 use crate::seal::Seal;
 
@@ -33,7 +36,13 @@ pub struct Args {
     pub console_secret: Option<SecretSource>,
 
     /// Where to listen for browsers and programs: a loopback address, unless --public-url is https
-    #[arg(long, env = "CONSOLE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    #[arg(
+        long,
+        global = true,
+        env = "CONSOLE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8081"
+    )]
     pub listen: String,
 
     /// Where to listen for `/livez`, `/readyz` and `/metrics`
@@ -66,6 +75,28 @@ pub struct Args {
     #[arg(long, env = "CONSOLE_WEBHOOKS_TO_LOOPBACK")]
     pub webhooks_to_loopback: bool,
 
+    /// Requests a minute that one key, session or address may send (orders are not counted); bursts of ten seconds' worth
+    #[arg(
+        long,
+        env = "CONSOLE_REQUESTS_PER_MINUTE",
+        value_name = "N",
+        default_value_t = 6000,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub requests_per_minute: u32,
+
+    /// The mail server, as `smtps://user:password@mail.example.com`, or `@path` of a file that holds it
+    #[arg(long, env = "CONSOLE_SMTP_URL", value_name = "URL|@FILE", hide_env_values = true)]
+    pub smtp_url: Option<SecretSource>,
+
+    /// Who mails are from, such as `Linkledger <no-reply@example.com>`; needed with --smtp-url
+    #[arg(long, env = "CONSOLE_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+
+    /// A folder to keep mails in instead of sending them: for trying things out
+    #[arg(long, env = "CONSOLE_MAIL_DIR", value_name = "DIR")]
+    pub mail_dir: Option<PathBuf>,
+
     /// What to log, and how
     #[command(flatten)]
     pub common: CommonArgs,
@@ -88,6 +119,10 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Who may read reports without credentials.
     pub reports: Reports,
+    /// Requests a minute of one caller.
+    pub requests_per_minute: u32,
+    /// What takes mails away.
+    pub carrier: Option<Carrier>,
     /// What the vault's keys come from.
     pub secret: Option<Secret>,
     /// Opens webhook secrets, if there is a secret for it.
@@ -113,7 +148,9 @@ impl Args {
         let database = problems.check("--database-url", database(self.database_url.as_ref()));
         let seal = problems.check("--console-secret", seal(self.console_secret.as_ref()));
         if let Some(command) = self.command {
-            let action = command.validate(seal.as_ref().is_some_and(Option::is_some), &mut problems);
+            let has_seal = seal.as_ref().is_some_and(Option::is_some);
+            let base_url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen));
+            let action = command.validate(has_seal, &base_url, &mut problems);
             return problems
                 .finish(|| Some(Work::Keep(Task { database: database?, seal: seal?, action: action? })));
         }
@@ -130,6 +167,7 @@ impl Args {
             problems
                 .add("--open-reports", "everybody could read the reports of a console with a --public-url");
         }
+        let carrier = carrier(&self, &mut problems);
         let admin_listen = problems.parse("--admin-listen", &self.admin_listen);
         let redirect_url = problems.check("--redirect-url", base_url(&self.redirect_url));
         problems.finish(|| {
@@ -140,6 +178,8 @@ impl Args {
                 redirect_url: redirect_url?,
                 public_url: public_url.flatten(),
                 trusted_proxies: nets.into_iter().flatten().collect(),
+                requests_per_minute: self.requests_per_minute,
+                carrier,
                 reports: if self.open_reports { Reports::OpenOnThisMachine } else { Reports::Closed },
                 seal: seal?,
                 reach: if self.webhooks_to_loopback { Reach::LoopbackToo } else { Reach::Public },
@@ -172,7 +212,20 @@ fn listener(text: &str, is_public: bool) -> Result<SocketAddr, String> {
     ))
 }
 
-fn public_url(text: &str) -> Result<PublicUrl, String> {
+/// What takes mails away, if anything does.
+fn carrier(args: &Args, problems: &mut Problems) -> Option<Carrier> {
+    let Some(server) = &args.smtp_url else { return args.mail_dir.clone().map(Carrier::Folder) };
+    if args.mail_dir.is_some() {
+        problems.add("--mail-dir", "and --smtp-url exclude each other: mails are sent or kept");
+    }
+    let server = problems.check("--smtp-url", server.read().and_then(|url| carrier::smtp(url.expose())));
+    let from = args.mail_from.as_deref().ok_or_else(|| "is needed with --smtp-url".to_owned());
+    let from = from
+        .and_then(|from| from.parse::<Mailbox>().map_err(|error| format!("cannot use {from:?}: {error}")));
+    Some(Carrier::Smtp(Box::new(server?), problems.check("--mail-from", from)?))
+}
+
+pub(crate) fn public_url(text: &str) -> Result<PublicUrl, String> {
     let url: Url = base_url(text)?.parse().map_err(|error| format!("cannot use {text:?}: {error}"))?;
     let host = url.host_str().filter(|_| url.path() == "/");
     let host = host.ok_or_else(|| format!("cannot use {text:?}: write it as https://console.example.com"))?;

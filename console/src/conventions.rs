@@ -2,6 +2,7 @@
 
 pub mod etag;
 pub mod idempotency;
+pub mod list;
 
 use crate::problem::Failure;
 

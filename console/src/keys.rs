@@ -1,4 +1,4 @@
-//! Keys and webhook endpoints, made and ended on the command line by whoever may write to the database.
+//! Keys, webhook endpoints and operators, made and ended on the command line by whoever may write to the database.
 //!
 //! A secret is printed once, as a line of JSON on standard output, and never again: of an API key only the hash is
 //! kept, a webhook secret is kept sealed.
@@ -10,6 +10,7 @@ use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 
 pub use self::command::{Action, Command, EndpointSource};
+use crate::accounts::operator;
 use crate::db;
 use crate::seal::Seal;
 
@@ -27,7 +28,11 @@ pub struct Task {
 impl Task {
     /// Does it, and says what was made or ended.
     pub async fn run(self) -> anyhow::Result<Value> {
-        let pool = db::pool(self.database, db::Purpose::Operate);
+        let purpose = match &self.action {
+            Action::CreateOperator(_) => db::Purpose::Accounts,
+            _ => db::Purpose::Operate,
+        };
+        let pool = db::pool(self.database, purpose);
         let done = perform(&pool, self.seal.as_ref(), self.action).await;
         pool.close().await;
         done
@@ -39,6 +44,7 @@ pub async fn perform(pool: &PgPool, seal: Option<&Seal>, action: Action) -> anyh
     let sealed = || seal.ok_or_else(|| anyhow::anyhow!("CONSOLE_SECRET is missing"));
     match action {
         Action::CreateApiKey { name, vendor, scopes } => make::api_key(pool, &name, vendor, &scopes).await,
+        Action::CreateOperator(operator) => operator::make(pool, operator).await,
         Action::RevokeApiKey { id } => make::revoke(pool, &id).await,
         Action::CreateWebhook { source, vendor, secret } => {
             make::webhook(pool, sealed()?, source, vendor, secret).await

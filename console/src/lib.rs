@@ -5,6 +5,7 @@
 //! might still be lost. It answers to its own names only, runs no script on its pages and loads nothing from anywhere
 //! else.
 
+pub mod accounts;
 pub mod api;
 pub mod assets;
 pub mod audit;
@@ -16,8 +17,12 @@ pub mod db;
 pub mod desk;
 pub mod front;
 pub mod guard;
+pub mod housekeeping;
 pub mod intake;
 pub mod keys;
+pub mod limits;
+pub mod mail;
+pub mod openapi;
 pub mod outgoing;
 pub mod pages;
 pub mod problem;
@@ -35,9 +40,11 @@ use runtime::Secret;
 use runtime::Shutdown;
 use runtime::admin::{Admin, AdminConfig};
 use tokio::net::TcpListener;
-use tracing::info;
+use tracing::{info, warn};
 
+use crate::accounts::Passwords;
 use crate::front::Front;
+use crate::mail::carrier::Carrier;
 use crate::vault::Vault;
 pub use config::{Args, Config, Work};
 
@@ -87,6 +94,11 @@ pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Consol
             reports: config.reports,
             trusted_proxies: config.trusted_proxies,
         }),
+        passwords: Passwords::new()?,
+        mail_dir: match &config.carrier {
+            Some(Carrier::Folder(folder)) => Some(folder.clone().into()),
+            Some(Carrier::Smtp(..)) | None => None,
+        },
         vault: Vault::new(config.secret.as_ref().map(Secret::expose))?,
         redirect_url: config.redirect_url.into(),
         reach: config.reach,
@@ -94,7 +106,15 @@ pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Consol
     let (pool, written) = (app.pool.clone(), app.door.written());
     shutdown.spawn_critical("wake", intake::wake::run(intake, written, shutdown.clone()));
     shutdown.spawn_critical("outgoing", outgoing::run(app.clone(), shutdown.clone()));
-    shutdown.spawn_critical("server", server::serve(listener, server::router(app), shutdown.clone()));
+    let accounts = app.accounts.clone();
+    shutdown.spawn_critical("housekeeping", housekeeping::run(accounts.clone(), shutdown.clone()));
+    if let Some(carrier) = config.carrier {
+        shutdown.spawn_critical("mail", mail::worker::run(accounts, carrier, shutdown.clone()));
+    } else {
+        warn!("mails are kept until there is a --smtp-url or a --mail-dir");
+    }
+    let router = server::router(app, config.requests_per_minute);
+    shutdown.spawn_critical("server", server::serve(listener, router, shutdown.clone()));
     shutdown.spawn_critical("watch", db::watch(pool, admin.check("postgres"), shutdown.clone()));
     Ok(Console { address, admin })
 }

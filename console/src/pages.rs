@@ -4,12 +4,15 @@
 //! turns that off.
 
 mod chart;
+pub mod docs;
 mod format;
 pub mod link;
 pub mod links;
+pub mod mails;
 pub mod message;
 mod parts;
 mod period;
+pub mod sign_in;
 mod strip;
 
 use askama::Template;
@@ -19,6 +22,7 @@ use chrono::{DateTime, Utc};
 use runtime::clock;
 
 use crate::assets;
+use crate::auth::{Caller, Via};
 use crate::problem::{Failure, ForPeople};
 
 /// The front door leads to the report on links.
@@ -32,14 +36,33 @@ struct Frame {
     icon: String,
     /// The instant the page was made, `20 Nov 2026, 14:10 UTC`.
     made_at: String,
+    /// Who is signed in.
+    visitor: Option<Signed>,
+}
+
+/// Somebody who is signed in, as every page shows them.
+struct Signed {
+    name: String,
+    /// What their forms send along.
+    csrf: String,
 }
 
 impl Frame {
+    /// The frame of somebody's page.
+    fn of(now: DateTime<Utc>, caller: &Caller) -> Self {
+        let visitor = match &caller.via {
+            Via::Session { csrf, .. } => Some(Signed { name: caller.name.clone(), csrf: csrf.clone() }),
+            Via::Key(_) | Via::Nothing => None,
+        };
+        Self { visitor, ..Self::new(now) }
+    }
+
     fn new(now: DateTime<Utc>) -> Self {
         Self {
             style: assets::style_address(),
             icon: assets::icon_address(),
             made_at: now.format("%-d %b %Y, %H:%M UTC").to_string(),
+            visitor: None,
         }
     }
 }

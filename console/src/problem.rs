@@ -116,6 +116,9 @@ pub enum Failure {
     /// Something that contradicts what is already written down: the code and the words.
     #[error("{1}")]
     Conflict(&'static str, String),
+    /// More people at once than passwords can be looked at.
+    #[error("too many people sign in at once; try again in a moment")]
+    Busy,
     /// More orders at once than are written down.
     #[error("too many orders at once; send it again in a second")]
     Overloaded,
@@ -149,7 +152,7 @@ pub enum Failure {
 }
 
 /// One parameter, or one field of a body, that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct BadParameter {
     /// Its name as it was given.
     pub field: String,
@@ -220,6 +223,7 @@ impl Failure {
             Self::BadSignature(_) => (StatusCode::UNAUTHORIZED, "bad_signature", "Not signed by the shop"),
             Self::Missing(code, _) => (StatusCode::NOT_FOUND, code, "Not here"),
             Self::Conflict(code, _) => (StatusCode::CONFLICT, code, "Contradicts what is written down"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too much at once"),
             Self::NotWritten(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_away", "The database is away"),
             Self::Sealed => (StatusCode::SERVICE_UNAVAILABLE, "no_console_secret", "Webhooks are not set up"),
@@ -255,7 +259,7 @@ impl Failure {
             Self::NoKey => say(header::WWW_AUTHENTICATE, "Bearer realm=\"linkledger\""),
             Self::BadSignature(_) => say(header::WWW_AUTHENTICATE, "Signature realm=\"linkledger\""),
             Self::DatabaseAway(_) | Self::NotWritten(_) => say(header::RETRY_AFTER, RETRY_AFTER_S),
-            Self::Overloaded => say(header::RETRY_AFTER, OVERLOAD_RETRY_AFTER_S),
+            Self::Busy | Self::Overloaded => say(header::RETRY_AFTER, OVERLOAD_RETRY_AFTER_S),
             Self::TooManyAttempts(seconds) | Self::TooManyRequests(seconds) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }
@@ -307,8 +311,8 @@ fn is_about_the_server(code: &str) -> bool {
         || matches!(code, "42P01" | "42703" | "42704" | "42501" | "22023")
 }
 
-/// Problem details as a program reads them.
-#[derive(Debug, Serialize)]
+/// Problem details as a program reads them (RFC 9457).
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Problem {
     r#type: String,
     title: &'static str,

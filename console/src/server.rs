@@ -1,13 +1,14 @@
 //! Connections: accepted, bounded, timed, and finished on a soft stop.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,13 +21,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::compression::CompressionLayer;
 use tracing::{debug, warn};
+use utoipa_axum::router::OpenApiRouter;
 
+use crate::accounts::Passwords;
 use crate::front::Front;
 use crate::intake::Door;
+use crate::limits::Limits;
 use crate::outgoing::Reach;
+use crate::pages::sign_in;
 use crate::seal::Seal;
 use crate::vault::Vault;
-use crate::{api, assets, desk, guard, intake, outgoing, pages, programme};
+use crate::{accounts, api, assets, desk, guard, intake, limits, openapi, outgoing, pages, programme};
 
 /// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -61,6 +66,10 @@ pub struct App {
     pub accounts: PgPool,
     /// How we are reached from outside.
     pub front: Arc<Front>,
+    /// Hashes and checks passwords.
+    pub passwords: Passwords,
+    /// Where mails are kept that no mail server takes.
+    pub mail_dir: Option<Arc<Path>>,
     /// Seals what the database must not be able to read.
     pub vault: Vault,
     /// Where links are opened, without the final slash: `http://127.0.0.1:8080`.
@@ -70,13 +79,25 @@ pub struct App {
 }
 
 /// Every route, inside the guard.
-pub fn router(app: App) -> Router {
+pub fn router(app: App, requests_per_minute: u32) -> Router {
+    let limits = Limits::new(requests_per_minute, app.front.clone());
+    let (described, openapi) =
+        OpenApiRouter::with_openapi(openapi::described()).merge(accounts::routes()).split_for_parts();
     Router::new()
         .route("/", get(pages::home))
         .route("/links", get(pages::links::show))
         .route("/links/{code}", get(pages::link::show))
         .route(api::LINKS_PATH, get(api::links))
         .route("/v1/reports/summary", get(api::summary))
+        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/forgot-password", get(sign_in::forgot).post(sign_in::ask))
+        .route("/set-password", get(sign_in::choose).post(sign_in::set))
+        .route("/verify-email", get(sign_in::offer_to_verify).post(sign_in::verify))
+        .route("/mails", get(pages::mails::list))
+        .route("/mails/{name}", get(pages::mails::one))
+        .merge(described)
+        .merge(openapi::routes(&openapi))
         .merge(assets::routes())
         .merge(desk::routes())
         .merge(intake::routes())
@@ -85,6 +106,7 @@ pub fn router(app: App) -> Router {
         .fallback(guard::nowhere)
         .method_not_allowed_fallback(guard::other_method)
         .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(limits, limits::limit))
         .layer(from_fn_with_state(app.front.clone(), guard::guard))
         .with_state(app)
 }

@@ -21,6 +21,8 @@ pub const IDLE: TimeDelta = TimeDelta::minutes(30);
 pub const ABSOLUTE: TimeDelta = TimeDelta::hours(12);
 /// How exactly it is known when a session was last used: a page in between costs no write.
 const TOUCH: TimeDelta = TimeDelta::minutes(1);
+/// The name of the cookie; through TLS with `__Host-` before it.
+pub const COOKIE: &str = "linkledger";
 /// Random bytes of a session's cookie: 256 bits.
 const SECRET_BYTES: usize = 32;
 

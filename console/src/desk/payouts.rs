@@ -208,6 +208,7 @@ async fn detail(app: &App, caller: &Caller, named: Named) -> Result<BatchDetail,
 
 async fn ask(app: &App, caller: &Caller, request: Request) -> Result<BatchAnswer, Failure> {
     caller.require(Scope::PayoutsWrite)?;
+    caller.require_recent(now())?;
     let wanted: Wanted = body::decision(request).await?;
     let currency: Currency = wanted
         .currency
@@ -253,6 +254,7 @@ async fn decide(
     request: Request,
 ) -> Result<BatchAnswer, Failure> {
     caller.require(Scope::PayoutsApprove)?;
+    caller.require_recent(now())?;
     let decision = Decision::read(caller, request).await?;
     if matches!(verdict, Verdict::Rejected) && decision.note.is_none() {
         return Err(unusable("note", "note_needed", "say in `note` why the payout is rejected"));

@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::{Subcommand, ValueEnum};
 use runtime::{Problems, Secret, SecretSource};
 
-use crate::auth::Scope;
+use crate::accounts::operator::{Company, Operator};
+use crate::accounts::{is_email, stored_email};
+use crate::auth::{Role, Scope};
 use crate::intake::signature::standard_key;
 
 /// A secret that somebody else made must be at least this long.
@@ -31,6 +33,24 @@ pub enum Command {
         /// What it may do; may be given several times
         #[arg(long = "scope", required = true, value_name = "SCOPE")]
         scopes: Vec<Scope>,
+    },
+    /// Makes an operator, and prints a link to choose a password unless there is one on standard input
+    CreateOperator {
+        /// The address to sign in with
+        #[arg(long)]
+        email: String,
+        /// What people call them
+        #[arg(long)]
+        name: String,
+        /// What they may do
+        #[arg(long, value_enum)]
+        role: Role,
+        /// Read the password from standard input, one line
+        #[arg(long)]
+        password_stdin: bool,
+        /// Do nothing if there is any account already
+        #[arg(long)]
+        unless_any: bool,
     },
     /// Ends an API key
     RevokeApiKey {
@@ -104,6 +124,8 @@ pub enum Action {
     /// See [`Command::CreateApiKey`].
     #[expect(missing_docs, reason = "as in the command")]
     CreateApiKey { name: String, vendor: Option<i64>, scopes: Vec<Scope> },
+    /// See [`Command::CreateOperator`].
+    CreateOperator(Operator),
     /// See [`Command::RevokeApiKey`].
     #[expect(missing_docs, reason = "as in the command")]
     RevokeApiKey { id: String },
@@ -120,7 +142,7 @@ pub enum Action {
 
 impl Command {
     /// Judges what was typed.
-    pub(crate) fn validate(self, has_seal: bool, problems: &mut Problems) -> Option<Action> {
+    pub(crate) fn validate(self, has_seal: bool, base_url: &str, problems: &mut Problems) -> Option<Action> {
         let seals = matches!(self, Self::CreateWebhook { .. } | Self::RotateWebhookSecret { .. });
         if seals && !has_seal {
             problems.add(
@@ -135,6 +157,30 @@ impl Command {
                 problems
                     .check("--name", if is_name { Ok(()) } else { Err("must have 1 to 200 characters") })?;
                 Some(Action::CreateApiKey { name, vendor, scopes })
+            }
+            Self::CreateOperator { email, name, role, password_stdin, unless_any } => {
+                let email = stored_email(&email);
+                if !is_email(&email) {
+                    problems.add("--email", "must be one address, such as ada@example.com");
+                }
+                let name = name.trim().to_owned();
+                if !(1..=200).contains(&name.chars().count()) || name.contains(char::is_control) {
+                    problems.add("--name", "must have 1 to 200 characters on one line");
+                }
+                if !matches!(role, Role::Admin | Role::Reviewer | Role::Finance) {
+                    problems.add(
+                        "--role",
+                        "must be admin, reviewer or finance; vendors and affiliates are let in by them",
+                    );
+                }
+                let password = if password_stdin {
+                    Some(problems.check("--password-stdin", from_stdin())?)
+                } else {
+                    None
+                };
+                let base_url = base_url.trim_end_matches('/').to_owned();
+                let company = if unless_any { Company::First } else { Company::Any };
+                Some(Action::CreateOperator(Operator { email, name, role, password, base_url, company }))
             }
             Self::RevokeApiKey { id } => Some(Action::RevokeApiKey { id }),
             Self::CreateWebhook { source, vendor, secret } => {
@@ -155,6 +201,18 @@ impl Command {
             }
             Self::DisableWebhook { endpoint } => Some(Action::DisableWebhook { endpoint }),
         }
+    }
+}
+
+/// The first line of standard input. Not a flag: other people on this machine see those.
+fn from_stdin() -> Result<Secret, String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(|error| format!("cannot read it: {error}"))?;
+    let password = line.trim_end_matches(['\n', '\r']);
+    if password.is_empty() {
+        Err("found no password on standard input".to_owned())
+    } else {
+        Ok(Secret::new(password))
     }
 }
 

@@ -12,6 +12,7 @@ use super::parts::{Controls, Figures, LinkState, SeriesRow, machine_time, series
 use super::period::View;
 use super::strip::Strip;
 use super::{Frame, format, now};
+use crate::auth::{Caller, Scope, Visitor};
 use crate::db;
 use crate::problem::Failure;
 use crate::report::breakdown::{self, Breakdown, Share};
@@ -45,7 +46,7 @@ struct LinkPage {
     /// Empty without human clicks.
     splits: Vec<Split>,
     list_address: String,
-    strip: Strip,
+    strip: Option<Strip>,
 }
 
 /// One way to split the human clicks.
@@ -65,29 +66,39 @@ struct Part {
 /// Answers `/links/{code}`. A code that is not even text is no link's.
 pub async fn show(
     State(app): State<App>,
+    Visitor(caller): Visitor,
     code: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Response {
     let code = code.map(|Path(code)| code).unwrap_or_default();
-    super::show(page(&app, code, query.as_deref().unwrap_or_default(), now()).await)
+    super::show(page(&app, &caller, code, query.as_deref().unwrap_or_default(), now()).await)
 }
 
-async fn page(app: &App, code: String, query: &str, now: DateTime<Utc>) -> Result<LinkPage, Failure> {
+async fn page(
+    app: &App,
+    caller: &Caller,
+    code: String,
+    query: &str,
+    now: DateTime<Utc>,
+) -> Result<LinkPage, Failure> {
     if Code::new(code.as_bytes()).is_none() {
         return Err(Failure::NoSuchLink(code));
     }
+    caller.require(Scope::ReportsRead)?;
     let view = View::parse(query)?;
     let range = view.range(now)?;
-    let mut snapshot = db::snapshot(&app.pool).await?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let Some(link_id) = select::number_of(&mut snapshot, &code).await? else {
         return Err(Failure::NoSuchLink(code));
     };
     let mut reports = links::of(&mut snapshot, &[link_id], &range, now).await?;
     let breakdown = breakdown::of(&mut snapshot, link_id, &range).await?;
-    let books = books::read(&mut snapshot).await?;
+    let books = books::of_programme(&mut snapshot, caller).await?;
     snapshot.commit().await?;
     let report = reports.pop().ok_or_else(|| Failure::NoSuchLink(code))?;
-    Ok(LinkPage::new(app, &view, &range, &report, &breakdown, Strip::new(&books, now), now))
+    let strip = books.map(|books| Strip::new(&books, now));
+    let page = LinkPage::new(app, &view, &range, &report, &breakdown, strip, now);
+    Ok(LinkPage { frame: Frame::of(now, caller), ..page })
 }
 
 impl LinkPage {
@@ -97,7 +108,7 @@ impl LinkPage {
         range: &Range,
         report: &LinkReport,
         breakdown: &Breakdown,
-        strip: Strip,
+        strip: Option<Strip>,
         now: DateTime<Utc>,
     ) -> Self {
         let link = &report.link;

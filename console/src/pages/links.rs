@@ -11,6 +11,7 @@ use super::parts::{Controls, Figures, LinkState, SeriesRow, series};
 use super::period::{Sort, View, bad};
 use super::strip::Strip;
 use super::{Frame, format, now};
+use crate::auth::{Caller, Scope, Visitor};
 use crate::db;
 use crate::problem::Failure;
 use crate::report::earnings::Earnings;
@@ -45,7 +46,7 @@ struct LinksPage {
     next_address: Option<String>,
     /// What to open when nothing was clicked in the span.
     try_url: Option<String>,
-    strip: Strip,
+    strip: Option<Strip>,
 }
 
 /// Column headings that sort: the address, and whether the list is sorted by it now.
@@ -74,24 +75,25 @@ struct Row {
 }
 
 /// Answers `/links`.
-pub async fn show(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
-    super::show(page(&app, query.as_deref().unwrap_or_default(), now()).await)
+pub async fn show(State(app): State<App>, Visitor(caller): Visitor, RawQuery(query): RawQuery) -> Response {
+    super::show(page(&app, &caller, query.as_deref().unwrap_or_default(), now()).await)
 }
 
-async fn page(app: &App, query: &str, now: DateTime<Utc>) -> Result<LinksPage, Failure> {
+async fn page(app: &App, caller: &Caller, query: &str, now: DateTime<Utc>) -> Result<LinksPage, Failure> {
+    caller.require(Scope::ReportsRead)?;
     let view = View::parse(query)?;
     let range = view.range(now)?;
-    let mut snapshot = db::snapshot(&app.pool).await?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let listed = listed(&mut snapshot, &view, &range).await?;
     let reports = links::of(&mut snapshot, &listed.ids, &range, now).await?;
     let programme = summary::of(&mut snapshot, &range, now).await?;
-    let books = books::read(&mut snapshot).await?;
+    let books = books::of_programme(&mut snapshot, caller).await?;
     snapshot.commit().await?;
 
     let was_clicked = programme.human + programme.filtered > 0;
     let first = reports.first().filter(|_| !was_clicked);
     Ok(LinksPage {
-        frame: Frame::new(now),
+        frame: Frame::of(now, caller),
         controls: Controls::new(&view, &range, PATH),
         figures: Figures::of_programme(&programme, &range),
         chart: Chart::new(&programme.buckets, &range, now),
@@ -105,7 +107,7 @@ async fn page(app: &App, query: &str, now: DateTime<Utc>) -> Result<LinksPage, F
         first_address: view.after.is_some().then(|| View { after: None, ..view.clone() }.address(PATH)),
         next_address: listed.next.map(|after| View { after: Some(after), ..view.clone() }.address(PATH)),
         search: view.search,
-        strip: Strip::new(&books, now),
+        strip: books.map(|books| Strip::new(&books, now)),
     })
 }
 

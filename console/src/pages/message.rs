@@ -45,7 +45,7 @@ fn advice(failure: &Failure) -> &'static str {
 }
 
 /// Failures are worded for logs, in lower case; a page speaks in sentences.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())

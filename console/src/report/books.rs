@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::count;
+use crate::auth::{Caller, Tenant};
 
 /// The books of all partitions.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +47,14 @@ impl Books {
     /// When counts were last added anywhere.
     pub fn last_flush(&self) -> Option<DateTime<Utc>> {
         self.partitions.iter().filter_map(|partition| partition.flushed_at).max()
+    }
+}
+
+/// The books, for the programme's own people: they are of everybody's clicks together.
+pub async fn of_programme(conn: &mut PgConnection, caller: &Caller) -> sqlx::Result<Option<Books>> {
+    match caller.tenant {
+        Tenant::Programme => read(conn).await.map(Some),
+        Tenant::Vendor(_) | Tenant::Affiliate(_) => Ok(None),
     }
 }
 

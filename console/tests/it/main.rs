@@ -1,5 +1,6 @@
 //! The console as its readers meet it: over HTTP, against a real Postgres with the real schema.
 
+mod accounts;
 mod api;
 mod holds;
 mod intake;
@@ -9,6 +10,7 @@ mod intake_split;
 mod invitations;
 mod links;
 mod links_many;
+mod mails;
 mod orders;
 mod orders_earnings;
 mod orders_scale;

@@ -261,7 +261,7 @@ async fn every_route_wants_a_key_with_its_scope() {
         assert_eq!((answer.status, answer.json()["code"].as_str()), (403, Some("missing_scope")), "{path}");
         assert!(answer.body.contains(scope), "{path}: {}", answer.body);
         for (refused, why) in
-            [(world.get(path).await, "no key"), (world.read_as(REVOKED, path).await, "revoked")]
+            [(world.read_as_nobody(path).await, "no key"), (world.read_as(REVOKED, path).await, "revoked")]
         {
             assert_eq!(
                 (refused.status, refused.json()["code"].as_str()),

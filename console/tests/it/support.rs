@@ -14,12 +14,16 @@ use console::{Config, Console};
 use onebox::servers::{SharedPostgres, shared_postgres};
 use runtime::{Secret, Shutdown, clock};
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// What the console seals with.
 const SECRET: &str = "5ea1ed0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d";
+
+/// The cookie of an administrator who is signed in in every test.
+pub(crate) const READER: &str = "made-up-session-of-a-reader-43-characters--";
 
 /// An answer later than this is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,6 +89,11 @@ impl World {
     /// Reads a page as a browser on this machine would.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         get(self.console.address, path).await
+    }
+
+    /// Reads without a key or a session.
+    pub(crate) async fn read_as_nobody(&self, path: &str) -> Answer {
+        send(self.console.address, "GET", path, &[], "").await
     }
 
     /// Reads JSON that must be an ordinary answer.
@@ -184,21 +193,32 @@ pub(crate) async fn console_without_a_seal(world: &World) -> (Console, Shutdown)
 }
 
 async fn console_with(url: &str, seal: Option<Seal>) -> (Console, Shutdown) {
+    started(Config { seal, ..config(url) }).await
+}
+
+/// Starts a console with settings of its own.
+pub(crate) async fn started(config: Config) -> (Console, Shutdown) {
     let shutdown = Shutdown::new();
+    (console::start(config, &shutdown).await.expect("the console starts"), shutdown)
+}
+
+/// Settings that most tests share.
+pub(crate) fn config(url: &str) -> Config {
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    let config = Config {
+    Config {
         database: url.parse::<PgConnectOptions>().expect("an address"),
         listen: any_port,
         admin_listen: any_port,
         redirect_url: "http://127.0.0.1:8080".to_owned(),
-        seal,
+        seal: None,
         public_url: None,
         trusted_proxies: Vec::new(),
         reports: Reports::OpenOnThisMachine,
+        requests_per_minute: 60_000,
+        carrier: None,
         secret: Some(Secret::new(SECRET)),
         reach: Reach::LoopbackToo,
-    };
-    (console::start(config, &shutdown).await.expect("the console starts"), shutdown)
+    }
 }
 
 /// What the tests' consoles seal webhook secrets with.
@@ -211,6 +231,11 @@ pub(crate) fn seal() -> Seal {
 pub(crate) async fn migrated(url: &str) -> PgPool {
     let owner = PgPoolOptions::new().max_connections(2).connect(url).await.expect("a connection");
     sqlx::migrate!("../migrations").run(&owner).await.expect("the schema");
+    let reader = format!(
+        "insert into account (account_id, email, name, role) values ('acc_reader', 'reader@example.com', 'Rita Reader', 'admin'); \
+         insert into session values (sha256('{READER}'), 'acc_reader', now(), now(), now())"
+    );
+    sqlx::raw_sql(AssertSqlSafe(reader)).execute(&owner).await.expect("a reader");
     owner
 }
 
@@ -235,8 +260,8 @@ impl Answer {
 
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
     let port = address.port();
-    talk(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"))
-        .await
+    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nCookie: linkledger={READER}");
+    talk(address, &format!("{head}\r\nConnection: close\r\n\r\n")).await
 }
 
 pub(crate) async fn send(

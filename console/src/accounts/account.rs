@@ -1,0 +1,124 @@
+//! Accounts as rows: made, read, listed.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::auth::Role;
+use crate::problem::{BadParameter, Failure};
+
+/// Somebody to be.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// The address, as it is stored: see [`super::stored_email`].
+    pub email: String,
+    /// What people call them.
+    pub name: String,
+    /// What they are to the programme.
+    pub role: Role,
+    /// The vendor they act for; with the role of a vendor, and only then.
+    pub vendor_id: Option<i64>,
+    /// The affiliate they act for; with the role of an affiliate, and only then.
+    pub affiliate_id: Option<i64>,
+    /// A hash to sign in with, if there is a password already.
+    pub password_hash: Option<String>,
+}
+
+/// An account as administrators see it.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "keys carry the table's name")]
+pub(super) struct Account {
+    pub(super) account_id: String,
+    pub(super) email: String,
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) vendor: Option<String>,
+    pub(super) affiliate: Option<String>,
+    pub(super) vendor_id: Option<i64>,
+    pub(super) affiliate_id: Option<i64>,
+    pub(super) has_password: bool,
+    pub(super) has_totp: bool,
+    pub(super) email_verified_at: Option<DateTime<Utc>>,
+    pub(super) disabled_at: Option<DateTime<Utc>>,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) row_version: i64,
+}
+
+/// What a list is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    pub(super) role: Option<String>,
+    pub(super) is_disabled: Option<bool>,
+    pub(super) email: Option<String>,
+}
+
+/// Makes an account. An address that has one already is refused.
+pub async fn create(conn: &mut PgConnection, new: &NewAccount) -> Result<String, Failure> {
+    let made = sqlx::query_scalar!(
+        "insert into account (email, name, role, vendor_id, affiliate_id, password_hash) values ($1, $2, $3, $4, $5, $6) \
+         on conflict (email) do nothing returning account_id",
+        new.email,
+        new.name,
+        new.role.name(),
+        new.vendor_id,
+        new.affiliate_id,
+        new.password_hash
+    );
+    made.fetch_optional(conn).await.map_err(Failure::writing)?.ok_or_else(|| {
+        Failure::Content(vec![BadParameter {
+            field: "email".to_owned(),
+            code: "email_taken",
+            detail: "there is an account with this address already".to_owned(),
+        }])
+    })
+}
+
+/// One account, locked until the transaction ends.
+pub(super) async fn locked(conn: &mut PgConnection, account_id: &str) -> Result<Account, Failure> {
+    sqlx::query!("select account_id from account where account_id = $1 for update", account_id)
+        .fetch_optional(&mut *conn)
+        .await
+        .map_err(Failure::writing)?;
+    one(conn, account_id).await
+}
+
+/// One account.
+pub(super) async fn one(conn: &mut PgConnection, account_id: &str) -> Result<Account, Failure> {
+    let found = sqlx::query_file_as!(
+        Account,
+        "src/accounts/accounts.sql",
+        account_id,
+        None::<String>,
+        None::<bool>,
+        None::<String>,
+        None::<DateTime<Utc>>,
+        None::<String>,
+        1_i64
+    );
+    found.fetch_optional(conn).await?.ok_or_else(no_such_account)
+}
+
+/// Accounts that fit, newest first.
+pub(super) async fn list(
+    conn: &mut PgConnection,
+    filter: &Filter,
+    after: Option<(DateTime<Utc>, String)>,
+    limit: i64,
+) -> Result<Vec<Account>, Failure> {
+    let (at, id) = after.unzip();
+    let found = sqlx::query_file_as!(
+        Account,
+        "src/accounts/accounts.sql",
+        None::<String>,
+        filter.role,
+        filter.is_disabled,
+        filter.email,
+        at,
+        id,
+        limit
+    );
+    Ok(found.fetch_all(conn).await?)
+}
+
+pub(super) fn no_such_account() -> Failure {
+    Failure::Missing("no_such_account", "there is no such account".to_owned())
+}

@@ -1,0 +1,127 @@
+//! `/v1/audit`: who did what, newest first.
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::answer::rfc3339;
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope};
+use crate::conventions::list::{List, json};
+use crate::db;
+use crate::problem::{Failure, Problem};
+use crate::server::App;
+
+/// Where the list is.
+const PATH: &str = "/v1/audit";
+/// Characters of a filter at most: what is longer names nothing.
+const MAX_FILTER: usize = 200;
+
+/// One act.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EntryAnswer {
+    #[schema(example = "audit_entry")]
+    object: &'static str,
+    /// Its place in the list: what `starting_after` takes.
+    audit_entry_id: i64,
+    at: String,
+    /// Who did it.
+    actor: String,
+    #[schema(example = "account.disable")]
+    action: String,
+    /// What it was done to.
+    subject: String,
+    vendor: Option<String>,
+    affiliate: Option<String>,
+    /// What changed.
+    detail: serde_json::Value,
+}
+
+struct Row {
+    audit_entry_id: i64,
+    at: DateTime<Utc>,
+    actor: String,
+    action: String,
+    object: String,
+    vendor: Option<String>,
+    affiliate: Option<String>,
+    detail: String,
+}
+
+/// One page of acts, newest first.
+#[utoipa::path(get, path = PATH, tag = "audit", params(
+    ("action" = Option<String>, Query, description = "Only this action, such as `account.disable`"),
+    ("subject" = Option<String>, Query, description = "Only what was done to this"),
+    ("from" = Option<String>, Query, description = "RFC 3339; from this instant on"),
+    ("to" = Option<String>, Query, description = "RFC 3339; before this instant"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<i64>, Query, description = "The last act of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<EntryAnswer>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<EntryAnswer>, Failure> {
+    caller.require(Scope::AuditRead)?;
+    caller.require_operator()?;
+    let mut given = Given::read(query);
+    let (action, subject) = (text(&mut given, "action"), text(&mut given, "subject"));
+    let (from, to) = given.span();
+    let (limit, after) = (given.limit(), given.id("starting_after"));
+    given.finish("action, subject, from, to, limit, starting_after").map_err(Failure::Parameters)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "select e.audit_entry_id as \"audit_entry_id!\", e.at as \"at!\", e.actor as \"actor!\", e.action as \"action!\", \
+         e.object as \"object!\", v.public_id as \"vendor?\", f.public_id as \"affiliate?\", e.detail::text as \"detail!\" \
+         from audit_entry e left join vendor v using (vendor_id) left join affiliate f using (affiliate_id) \
+         where ($1::text is null or e.action = $1) and ($2::text is null or e.object = $2) \
+           and ($3::timestamptz is null or e.at >= $3) and ($4::timestamptz is null or e.at < $4) \
+           and ($5::bigint is null or e.audit_entry_id < $5) \
+         order by e.audit_entry_id desc limit $6",
+        action,
+        subject,
+        from,
+        to,
+        after,
+        limit + 1
+    )
+    .fetch_all(&mut *snapshot)
+    .await?;
+    snapshot.commit().await?;
+    Ok(List::cut(PATH, rows, limit, EntryAnswer::from))
+}
+
+fn text(given: &mut Given, field: &str) -> Option<String> {
+    let text = given.one(field)?;
+    if text.chars().count() > MAX_FILTER || text.contains('\0') {
+        given.refuse(
+            field,
+            "invalid_value",
+            format!("`{field}` must be text of at most {MAX_FILTER} characters"),
+        );
+        return None;
+    }
+    Some(text)
+}
+
+impl From<Row> for EntryAnswer {
+    fn from(row: Row) -> Self {
+        Self {
+            object: "audit_entry",
+            audit_entry_id: row.audit_entry_id,
+            at: rfc3339(row.at),
+            actor: row.actor,
+            action: row.action,
+            subject: row.object,
+            vendor: row.vendor,
+            affiliate: row.affiliate,
+            detail: serde_json::from_str(&row.detail).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! `/v1/api-keys`: what programs call with. A key is shown once, when it is made.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::done;
+use super::session_api::now;
+use crate::api::answer::rfc3339;
+use crate::api::given::Given;
+use crate::auth::session::random_secret;
+use crate::auth::{Caller, KEY_PREFIX, Scope, secret_hash};
+use crate::conventions::list::{List, json, time, unknown_cursor};
+use crate::problem::{BadParameter, Failure, ForPrograms, Problem};
+use crate::server::App;
+use crate::{audit, body, db};
+
+/// Where the list is.
+const PATH: &str = "/v1/api-keys";
+/// Bytes of a key's public part: enough that no two are the same.
+const KEY_ID: usize = 8;
+
+/// A key, without its secret.
+#[derive(Serialize, ToSchema)]
+pub(super) struct KeyAnswer {
+    #[schema(example = "api_key")]
+    object: &'static str,
+    api_key_id: String,
+    /// Who holds it.
+    name: String,
+    /// The vendor whose rows it sees; null: the whole programme's.
+    vendor: Option<String>,
+    scopes: Vec<String>,
+    created_at: String,
+    revoked_at: Option<String>,
+    /// The key itself, in the answer that makes it and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+/// A key to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    #[schema(example = "Checkout of the shop", max_length = 200)]
+    name: String,
+    /// `ven_…`: only this vendor's rows.
+    vendor: Option<String>,
+    #[schema(example = json!(["orders:write"]))]
+    scopes: Vec<String>,
+}
+
+struct Row {
+    api_key_id: String,
+    name: String,
+    vendor: Option<String>,
+    scopes: Vec<String>,
+    created_at: DateTime<Utc>,
+    revoked_at: Option<DateTime<Utc>>,
+}
+
+/// One page of keys, newest first.
+#[utoipa::path(get, path = PATH, tag = "api keys", params(
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "The last key of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<KeyAnswer>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<KeyAnswer>, Failure> {
+    may_manage(caller)?;
+    let mut given = Given::read(query);
+    let (limit, after) = (given.limit(), given.name("starting_after"));
+    given.finish("limit, starting_after").map_err(Failure::Parameters)?;
+    let mut tx = db::tenant_tx(app, caller).await?;
+    let after = match after {
+        None => None,
+        Some(id) => {
+            let found = sqlx::query_scalar!("select created_at from api_key where api_key_id = $1", id);
+            Some((found.fetch_optional(&mut *tx).await?.ok_or_else(unknown_cursor)?, id))
+        }
+    };
+    let (at, id) = after.unzip();
+    let rows = sqlx::query_as!(
+        Row,
+        "select k.api_key_id as \"api_key_id!\", k.name as \"name!\", v.public_id as \"vendor?\", k.scopes as \"scopes!\", \
+         k.created_at as \"created_at!\", k.revoked_at as \"revoked_at?\" \
+         from api_key k left join vendor v using (vendor_id) \
+         where $1::timestamptz is null or (k.created_at, k.api_key_id) < ($1, $2) \
+         order by k.created_at desc, k.api_key_id desc limit $3",
+        at,
+        id,
+        limit + 1
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(List::cut(PATH, rows, limit, |row| KeyAnswer::new(row, None)))
+}
+
+/// Makes a key. Its holder is told now or never: only a hash is kept.
+///
+/// This does not take an `Idempotency-Key`: the answer holds a secret, which is not kept to be told again.
+#[utoipa::path(post, path = PATH, tag = "api keys", request_body = Wanted, responses(
+    (status = 201, description = "Made", body = KeyAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
+    let made = async {
+        may_manage(&caller)?;
+        caller.require_recent(now())?;
+        make(&app, &caller, body::decision(request).await?).await
+    };
+    match made.await {
+        Err(failure) => ForPrograms(failure).into_response(),
+        Ok(key) => {
+            let place = HeaderValue::try_from(format!("{PATH}/{}", key.api_key_id));
+            let place = place.unwrap_or(HeaderValue::from_static(PATH));
+            (StatusCode::CREATED, [(header::LOCATION, place)], Json(key)).into_response()
+        }
+    }
+}
+
+async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<KeyAnswer, Failure> {
+    let refuse = |field: &str, code, detail: &str| {
+        Failure::Content(vec![BadParameter { field: field.to_owned(), code, detail: detail.to_owned() }])
+    };
+    let name = wanted.name.trim();
+    if !(1..=200).contains(&name.chars().count()) || name.contains(char::is_control) {
+        return Err(refuse("name", "invalid_name", "`name` needs 1 to 200 characters on one line"));
+    }
+    let mut scopes = Vec::new();
+    for name in &wanted.scopes {
+        let scope = Scope::from_name(name)
+            .ok_or_else(|| refuse("scopes", "unknown_value", "there is no such scope"))?;
+        // Nobody hands out more than they have.
+        caller.require(scope)?;
+        scopes.push(scope.name().to_owned());
+    }
+    scopes.sort_unstable();
+    scopes.dedup();
+    if scopes.is_empty() {
+        return Err(refuse("scopes", "missing_field", "`scopes` needs one scope or more"));
+    }
+    let mut id = [0; KEY_ID];
+    getrandom::fill(&mut id).map_err(|error| Failure::Fault(format!("no random numbers: {error}")))?;
+    let (id, secret) = (HEXLOWER.encode(&id), random_secret()?);
+    let mut tx = db::tenant_tx(app, caller).await?;
+    let vendor_id = match &wanted.vendor {
+        None => None,
+        Some(public_id) => {
+            let found = sqlx::query_scalar!("select vendor_id from vendor where public_id = $1", public_id);
+            let found = found.fetch_optional(&mut *tx).await?;
+            Some(found.ok_or_else(|| refuse("vendor", "no_such_vendor", "there is no such vendor"))?)
+        }
+    };
+    let created_at = sqlx::query_scalar!(
+        "insert into api_key (api_key_id, vendor_id, name, secret_sha256, scopes) values ($1, $2, $3, $4, $5) \
+         returning created_at",
+        id,
+        vendor_id,
+        name,
+        &secret_hash(&secret)[..],
+        &scopes
+    )
+    .fetch_one(&mut *tx)
+    .await
+    .map_err(Failure::writing)?;
+    let detail = json!({"name": name, "scopes": scopes});
+    audit::record(&mut tx, caller, "api_key.create", &id, vendor_id, None, detail).await?;
+    tx.commit().await.map_err(Failure::writing)?;
+    let key = format!("{KEY_PREFIX}{id}_{secret}");
+    let (name, vendor) = (name.to_owned(), wanted.vendor);
+    let row = Row { api_key_id: id, name, vendor, scopes, created_at, revoked_at: None };
+    Ok(KeyAnswer::new(row, Some(key)))
+}
+
+/// Ends a key, at once and for good.
+#[utoipa::path(post, path = "/v1/api-keys/{api_key_id}/revoke", tag = "api keys", params(("api_key_id" = String, Path)), responses(
+    (status = 204, description = "Ended"),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    named: Result<Path<String>, PathRejection>,
+) -> Response {
+    let outcome = async {
+        may_manage(&caller)?;
+        let missing = || Failure::Missing("no_such_key", "there is no such key".to_owned());
+        let Path(id) = named.map_err(|_| missing())?;
+        let id = Some(id).filter(|id| crate::api::given::is_name(id)).ok_or_else(missing)?;
+        let mut tx = db::tenant_tx(&app, &caller).await?;
+        let row =
+            sqlx::query!("select vendor_id, revoked_at from api_key where api_key_id = $1 for update", id)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(Failure::writing)?
+                .ok_or_else(missing)?;
+        if row.revoked_at.is_some() {
+            return Err(crate::conventions::illegal_state("key", "revoked", "revoked"));
+        }
+        sqlx::query!("update api_key set revoked_at = $2 where api_key_id = $1", id, now())
+            .execute(&mut *tx)
+            .await
+            .map_err(Failure::writing)?;
+        audit::record(&mut tx, &caller, "api_key.revoke", &id, row.vendor_id, None, json!({})).await?;
+        tx.commit().await.map_err(Failure::writing)
+    };
+    done(outcome.await)
+}
+
+fn may_manage(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::AccountsWrite)?;
+    caller.require_operator()
+}
+
+impl KeyAnswer {
+    fn new(row: Row, key: Option<String>) -> Self {
+        Self {
+            object: "api_key",
+            api_key_id: row.api_key_id,
+            name: row.name,
+            vendor: row.vendor,
+            scopes: row.scopes,
+            created_at: rfc3339(row.created_at),
+            revoked_at: time(row.revoked_at),
+            key,
+        }
+    }
+}

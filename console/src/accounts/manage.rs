@@ -1,0 +1,447 @@
+//! `/v1/accounts`: who may sign in, for administrators.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+
+use super::account::{self, Account, Filter, NewAccount, no_such_account};
+use super::mailed::{self, Purpose};
+use super::session_api::now;
+use super::sign_in::{is_email, stored_email};
+use super::throttle::{self, Subject};
+use crate::api::answer::rfc3339;
+use crate::api::given::{Given, is_name};
+use crate::auth::{Caller, Role, Scope, Via, session};
+use crate::conventions::list::{List, json, time, unknown_cursor};
+use crate::conventions::{IfMatch, etag, illegal_state, once};
+use crate::problem::{BadParameter, Failure, ForPrograms, Problem};
+use crate::server::App;
+use crate::{audit, body};
+
+/// Where the list is.
+const PATH: &str = "/v1/accounts";
+/// Characters of a name at most, as in Postgres.
+const MAX_NAME: usize = 200;
+
+/// Somebody who may sign in.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AccountAnswer {
+    #[schema(example = "account")]
+    object: &'static str,
+    account_id: String,
+    email: String,
+    name: String,
+    /// `admin`, `reviewer`, `finance`, `vendor` or `affiliate`.
+    role: String,
+    /// The vendor they act for.
+    vendor: Option<String>,
+    /// The affiliate they act for.
+    affiliate: Option<String>,
+    is_disabled: bool,
+    has_password: bool,
+    has_totp: bool,
+    email_verified_at: Option<String>,
+    disabled_at: Option<String>,
+    created_at: String,
+}
+
+/// Somebody to be let in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    #[schema(example = "ada@example.com")]
+    email: String,
+    #[schema(example = "Ada Example", max_length = 200)]
+    name: String,
+    /// `admin`, `reviewer`, `finance`, `vendor` or `affiliate`.
+    role: String,
+    /// `ven_…`, with the role of a vendor.
+    vendor: Option<String>,
+    /// `aff_…`, with the role of an affiliate.
+    affiliate: Option<String>,
+}
+
+/// What may change.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Change {
+    name: Option<String>,
+    /// One operator's role for another: `admin`, `reviewer` or `finance`.
+    role: Option<String>,
+}
+
+/// What is in the address.
+type Named = Result<Path<String>, PathRejection>;
+
+/// One page of accounts, newest first.
+#[utoipa::path(get, path = PATH, tag = "accounts", params(
+    ("role" = Option<String>, Query, description = "Only this role"),
+    ("disabled" = Option<bool>, Query, description = "Only those that are disabled, or are not"),
+    ("email" = Option<String>, Query, description = "Only this address"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "The last account of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<AccountAnswer>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<AccountAnswer>, Failure> {
+    may_manage(caller)?;
+    let mut given = Given::read(query);
+    let role = given.word("role", &Role::ALL.map(Role::name));
+    let is_disabled = given.word("disabled", &["true", "false"]).map(|word| word == "true");
+    let email = given.one("email").map(|email| stored_email(&email).replace('\0', ""));
+    let (limit, after) = (given.limit(), given.name("starting_after"));
+    given.finish("role, disabled, email, limit, starting_after").map_err(Failure::Parameters)?;
+    let mut conn = app.accounts.acquire().await?;
+    let after = match after {
+        None => None,
+        Some(id) => {
+            let last = account::one(&mut conn, &id).await.map_err(|_| unknown_cursor())?;
+            Some((last.created_at, last.account_id))
+        }
+    };
+    let rows = account::list(&mut conn, &Filter { role, is_disabled, email }, after, limit + 1).await?;
+    Ok(List::cut(PATH, rows, limit, AccountAnswer::from))
+}
+
+/// One account.
+#[utoipa::path(get, path = "/v1/accounts/{account_id}", tag = "accounts", params(("account_id" = String, Path)), responses(
+    (status = 200, description = "The account", body = AccountAnswer, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
+    let outcome = async {
+        may_manage(&caller)?;
+        account::one(&mut *app.accounts.acquire().await?, &id_in(named)?).await
+    };
+    versioned(outcome.await)
+}
+
+/// Makes an account. A mail leads its owner to choose a password.
+#[utoipa::path(post, path = PATH, tag = "accounts", request_body = Wanted, params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "Made", body = AccountAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
+    if let Err(failure) = may_manage(&caller) {
+        return ForPrograms(failure).into_response();
+    }
+    once(&app, &caller, request, async |headers, bytes| {
+        let made = async { make(&app, &caller, body::json(&headers, &bytes)?).await };
+        match made.await {
+            Err(failure) => ForPrograms(failure).into_response(),
+            Ok(account) => {
+                let place = HeaderValue::try_from(format!("{PATH}/{}", account.account_id));
+                let place = place.unwrap_or(HeaderValue::from_static(PATH));
+                (StatusCode::CREATED, [(header::LOCATION, place)], versioned(Ok(account))).into_response()
+            }
+        }
+    })
+    .await
+}
+
+async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<Account, Failure> {
+    let mut bad = Vec::new();
+    let email = stored_email(&wanted.email);
+    if !is_email(&email) {
+        bad.push(wrong("email", "invalid_email", "write one address, such as ada@example.com"));
+    }
+    let name = name(&wanted.name).map_err(|words| bad.push(words)).unwrap_or_default();
+    let role = Role::from_name(&wanted.role);
+    if role.is_none() {
+        bad.push(wrong("role", "unknown_value", "must be admin, reviewer, finance, vendor or affiliate"));
+    }
+    for (field, is_given, is_needed) in [
+        ("vendor", wanted.vendor.is_some(), role == Some(Role::Vendor)),
+        ("affiliate", wanted.affiliate.is_some(), role == Some(Role::Affiliate)),
+    ] {
+        if role.is_some() && is_given != is_needed {
+            bad.push(wrong(field, "role_mismatch", "belongs to the role of that name, and to no other"));
+        }
+    }
+    let role = role.filter(|_| bad.is_empty()).ok_or(Failure::Content(bad))?;
+    let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
+    let vendor_id = vendor(&mut tx, wanted.vendor.as_deref()).await?;
+    let affiliate_id = affiliate(&mut tx, wanted.affiliate.as_deref()).await?;
+    let new = NewAccount { email, name, role, vendor_id, affiliate_id, password_hash: None };
+    let account_id = account::create(&mut tx, &new).await?;
+    mailed::send(&mut tx, &app.front, &account_id, &new.email, Purpose::Welcome, now()).await?;
+    let detail = json!({"email": new.email, "role": role.name()});
+    audit::record(&mut tx, caller, "account.create", &account_id, vendor_id, affiliate_id, detail).await?;
+    let account = account::one(&mut tx, &account_id).await?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(account)
+}
+
+async fn vendor(conn: &mut PgConnection, public_id: Option<&str>) -> Result<Option<i64>, Failure> {
+    let Some(public_id) = public_id else { return Ok(None) };
+    let found = sqlx::query_scalar!("select vendor_id from vendor where public_id = $1", public_id);
+    let found = found.fetch_optional(conn).await?;
+    found
+        .map(Some)
+        .ok_or_else(|| Failure::Content(vec![wrong("vendor", "no_such_vendor", "there is no such vendor")]))
+}
+
+async fn affiliate(conn: &mut PgConnection, public_id: Option<&str>) -> Result<Option<i64>, Failure> {
+    let Some(public_id) = public_id else { return Ok(None) };
+    let found = sqlx::query_scalar!("select affiliate_id from affiliate where public_id = $1", public_id);
+    let found = found.fetch_optional(conn).await?;
+    let missing =
+        || Failure::Content(vec![wrong("affiliate", "no_such_affiliate", "there is no such affiliate")]);
+    found.map(Some).ok_or_else(missing)
+}
+
+/// Changes the name, or an operator's role.
+#[utoipa::path(patch, path = "/v1/accounts/{account_id}", tag = "accounts", request_body = Change, params(
+    ("account_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version the change is meant for"),
+), responses(
+    (status = 200, description = "As it is now", body = AccountAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    named: Named,
+    meant: IfMatch,
+    request: Request,
+) -> Response {
+    let outcome = async {
+        may_manage(&caller)?;
+        let change: Change = body::decision(request).await?;
+        let name = change.name.as_deref().map(name).transpose().map_err(|bad| Failure::Content(vec![bad]))?;
+        let id = id_in(named)?;
+        let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
+        let account = account::locked(&mut tx, &id).await?;
+        meant.check(account.row_version)?;
+        let role = change.role.as_deref().map(|role| operators_role(&account, role)).transpose()?;
+        let was_admin = account.role == Role::Admin.name();
+        if was_admin && role.is_some_and(|role| role != Role::Admin) {
+            another_admin(&mut tx, &account).await?;
+        }
+        sqlx::query!(
+            "update account set name = coalesce($2, name), role = coalesce($3, role), row_version = row_version + 1 \
+             where account_id = $1",
+            id,
+            name,
+            role.map(Role::name)
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(Failure::writing)?;
+        let detail = json!({"name": name, "role": role.map(Role::name)});
+        record(&mut tx, &caller, "account.change", &account, detail).await?;
+        let account = account::one(&mut tx, &id).await?;
+        tx.commit().await.map_err(Failure::writing)?;
+        Ok(account)
+    };
+    versioned(outcome.await)
+}
+
+/// Lets somebody in no longer, and ends every session they have.
+#[utoipa::path(post, path = "/v1/accounts/{account_id}/disable", tag = "accounts", params(("account_id" = String, Path)), responses(
+    (status = 200, description = "As it is now", body = AccountAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn disable(
+    State(app): State<App>,
+    caller: Caller,
+    named: Named,
+    meant: IfMatch,
+) -> Response {
+    let outcome = async {
+        may_manage(&caller)?;
+        let id = id_in(named)?;
+        let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
+        let account = account::locked(&mut tx, &id).await?;
+        meant.check(account.row_version)?;
+        if account.disabled_at.is_some() {
+            return Err(illegal_state("account", "disabled", "disabled"));
+        }
+        if matches!(&caller.via, Via::Session { account_id, .. } if *account_id == id) {
+            return Err(Failure::Conflict(
+                "own_account",
+                "nobody disables their own account; ask another".to_owned(),
+            ));
+        }
+        if account.role == Role::Admin.name() {
+            another_admin(&mut tx, &account).await?;
+        }
+        session::end_others(&mut tx, &id, None).await?;
+        set_disabled(&mut tx, &id, Some(now())).await?;
+        record(&mut tx, &caller, "account.disable", &account, json!({})).await?;
+        let account = account::one(&mut tx, &id).await?;
+        tx.commit().await.map_err(Failure::writing)?;
+        Ok(account)
+    };
+    versioned(outcome.await)
+}
+
+/// Lets somebody in again.
+#[utoipa::path(post, path = "/v1/accounts/{account_id}/enable", tag = "accounts", params(("account_id" = String, Path)), responses(
+    (status = 200, description = "As it is now", body = AccountAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn enable(State(app): State<App>, caller: Caller, named: Named, meant: IfMatch) -> Response {
+    let outcome = async {
+        may_manage(&caller)?;
+        let id = id_in(named)?;
+        let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
+        let account = account::locked(&mut tx, &id).await?;
+        meant.check(account.row_version)?;
+        if account.disabled_at.is_none() {
+            return Err(illegal_state("account", "enabled", "enabled"));
+        }
+        set_disabled(&mut tx, &id, None).await?;
+        record(&mut tx, &caller, "account.enable", &account, json!({})).await?;
+        let account = account::one(&mut tx, &id).await?;
+        tx.commit().await.map_err(Failure::writing)?;
+        Ok(account)
+    };
+    versioned(outcome.await)
+}
+
+/// Takes password and second factor away, ends every session, and mails a link to begin anew.
+#[utoipa::path(post, path = "/v1/accounts/{account_id}/reset", tag = "accounts", params(("account_id" = String, Path)), responses(
+    (status = 200, description = "As it is now", body = AccountAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn reset(State(app): State<App>, caller: Caller, named: Named, meant: IfMatch) -> Response {
+    let outcome = async {
+        may_manage(&caller)?;
+        let id = id_in(named)?;
+        let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
+        let account = account::locked(&mut tx, &id).await?;
+        meant.check(account.row_version)?;
+        if account.disabled_at.is_some() {
+            return Err(illegal_state("account", "disabled", "reset"));
+        }
+        sqlx::query!(
+            "update account set password_hash = null, totp_sealed = null, row_version = row_version + 1 where account_id = $1",
+            id
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(Failure::writing)?;
+        session::end_others(&mut tx, &id, None).await?;
+        mailed::send(&mut tx, &app.front, &id, &account.email, Purpose::Welcome, now()).await?;
+        record(&mut tx, &caller, "account.reset", &account, json!({})).await?;
+        let account = account::one(&mut tx, &id).await?;
+        tx.commit().await.map_err(Failure::writing)?;
+        throttle::forgive(&app.accounts, &app.vault, Subject::Account(&account.email), None).await?;
+        Ok(account)
+    };
+    versioned(outcome.await)
+}
+
+async fn set_disabled(conn: &mut PgConnection, id: &str, at: Option<DateTime<Utc>>) -> Result<(), Failure> {
+    sqlx::query!(
+        "update account set disabled_at = $2, row_version = row_version + 1 where account_id = $1",
+        id,
+        at
+    )
+    .execute(conn)
+    .await
+    .map_err(Failure::writing)?;
+    Ok(())
+}
+
+/// Refuses to leave the programme without an administrator. Two who end each other wait in line here.
+async fn another_admin(conn: &mut PgConnection, account: &Account) -> Result<(), Failure> {
+    let admins = sqlx::query_scalar!(
+        "select account_id from account where role = 'admin' and disabled_at is null order by account_id for update"
+    );
+    let admins = admins.fetch_all(conn).await.map_err(Failure::writing)?;
+    if admins.iter().any(|id| *id != account.account_id) {
+        Ok(())
+    } else {
+        Err(Failure::Conflict(
+            "last_admin",
+            "this is the last administrator; make another one first".to_owned(),
+        ))
+    }
+}
+
+async fn record(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    action: &str,
+    account: &Account,
+    detail: Value,
+) -> Result<(), Failure> {
+    let (vendor, affiliate) = (account.vendor_id, account.affiliate_id);
+    audit::record(conn, caller, action, &account.account_id, vendor, affiliate, detail).await
+}
+
+fn operators_role(account: &Account, wanted: &str) -> Result<Role, Failure> {
+    let operator = |role: &Role| matches!(role, Role::Admin | Role::Reviewer | Role::Finance);
+    let is_operator = Role::from_name(&account.role).is_some_and(|role| operator(&role));
+    let wanted = Role::from_name(wanted).filter(operator).filter(|_| is_operator);
+    wanted.ok_or_else(|| {
+        let words = "an operator can become admin, reviewer or finance; a vendor or an affiliate stays one";
+        Failure::Content(vec![wrong("role", "unknown_value", words)])
+    })
+}
+
+fn may_manage(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::AccountsWrite)?;
+    caller.require_operator()
+}
+
+fn id_in(named: Named) -> Result<String, Failure> {
+    named.ok().map(|Path(id)| id).filter(|id| is_name(id)).ok_or_else(no_such_account)
+}
+
+fn name(typed: &str) -> Result<String, BadParameter> {
+    let name = typed.trim();
+    let is_name = (1..=MAX_NAME).contains(&name.chars().count())
+        && !name.contains(|c: char| c.is_control() || "<>".contains(c));
+    if is_name {
+        Ok(name.to_owned())
+    } else {
+        Err(wrong("name", "invalid_name", "needs 1 to 200 characters on one line, without < and >"))
+    }
+}
+
+fn wrong(field: &str, code: &'static str, detail: &str) -> BadParameter {
+    BadParameter { field: field.to_owned(), code, detail: format!("`{field}`: {detail}") }
+}
+
+fn versioned(account: Result<Account, Failure>) -> Response {
+    match account {
+        Ok(account) => etag::versioned(account.row_version, AccountAnswer::from(account)),
+        Err(failure) => ForPrograms(failure).into_response(),
+    }
+}
+
+impl From<Account> for AccountAnswer {
+    fn from(account: Account) -> Self {
+        Self {
+            object: "account",
+            account_id: account.account_id,
+            email: account.email,
+            name: account.name,
+            role: account.role,
+            vendor: account.vendor,
+            affiliate: account.affiliate,
+            is_disabled: account.disabled_at.is_some(),
+            has_password: account.has_password,
+            has_totp: account.has_totp,
+            email_verified_at: time(account.email_verified_at),
+            disabled_at: time(account.disabled_at),
+            created_at: rfc3339(account.created_at),
+        }
+    }
+}
