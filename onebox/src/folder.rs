@@ -94,6 +94,11 @@ impl DataFolder {
         self.root.join("catalog.snapshot")
     }
 
+    /// Where the console keeps mails instead of sending them.
+    pub fn mails(&self) -> PathBuf {
+        self.root.join("mails")
+    }
+
     fn try_lock(&self) -> anyhow::Result<Option<InUse>> {
         let path = self.root.join("onebox.lock");
         let mut options = OpenOptions::new();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use rustix::process::Signal;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::addresses::Addresses;
 use crate::args::UpConfig;
@@ -18,6 +19,8 @@ use crate::supervise::{Job, last_words, log_of};
 /// How long a service may take to finish what it has. Less than the limit services set themselves, so that it is we
 /// who report one that hangs.
 const STOP_LIMIT: Duration = Duration::from_secs(25);
+/// Who signs in first.
+pub(crate) const OPERATOR: &str = "operator@example.com";
 /// This machine is one edge.
 const EDGE_ID: &str = "0";
 
@@ -31,6 +34,36 @@ pub(crate) async fn migrate(machine: &Machine, stores: &Stores) -> anyhow::Resul
         tokio::process::Command::from(command).status().await.context("cannot run aggregator migrate")?;
     let said = || last_words(&machine.folder.logs(), "migrate");
     ensure!(status.success(), "aggregator migrate failed ({status}); it said:{}", said());
+    Ok(())
+}
+
+/// Makes the first operator, unless there is anybody already. The password goes by standard input: other people on this
+/// machine see arguments.
+pub(crate) async fn first_operator(
+    machine: &Machine,
+    stores: &Stores,
+    console: SocketAddr,
+    password: &str,
+) -> anyhow::Result<()> {
+    let log = std::fs::File::create(log_of(&machine.folder.logs(), "first-operator"))?;
+    let mut command = Command::new(binary("console")?);
+    for setting in NOT_INHERITED {
+        command.env_remove(setting);
+    }
+    command.arg("create-operator").args(["--email", OPERATOR, "--name", "First Operator", "--role", "admin"]);
+    command.args(["--password-stdin", "--unless-any"]).env("CONSOLE_LISTEN", console.to_string());
+    command.env("DATABASE_URL", &stores.console_database);
+    command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
+    let mut child = tokio::process::Command::from(command).spawn().context("cannot run console")?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin
+            .write_all(format!("{password}\n").as_bytes())
+            .await
+            .context("cannot tell console a password")?;
+    }
+    let status = child.wait().await.context("cannot wait for console create-operator")?;
+    let said = || last_words(&machine.folder.logs(), "first-operator");
+    ensure!(status.success(), "console create-operator failed ({status}); it said:{}", said());
     Ok(())
 }
 
@@ -68,6 +101,7 @@ pub(crate) async fn start(
     console.set("CONSOLE_REDIRECT_URL", &format!("http://{}", openable(addresses.redirect)));
     console.set("DATABASE_URL", &stores.console_database);
     // What is on this machine is for whoever is: everybody else needs a key or an account.
+    console.set("CONSOLE_MAIL_DIR", &machine.folder.mails().display().to_string());
     if addresses.console.ip().is_loopback() {
         console.set("CONSOLE_OPEN_REPORTS", "true");
     }
@@ -103,13 +137,17 @@ struct Service {
 }
 
 /// Settings that hold a secret or an address; a service gets those that were set for it and no other's.
-const NOT_INHERITED: [&str; 7] = [
+const NOT_INHERITED: [&str; 11] = [
     "DATABASE_URL",
     "REDIS_URL",
     "LINKLEDGER_SECRET",
     "CONSOLE_SECRET",
     "CONSOLE_PUBLIC_URL",
     "CONSOLE_OPEN_REPORTS",
+    "CONSOLE_TRUSTED_PROXIES",
+    "CONSOLE_SMTP_URL",
+    "CONSOLE_MAIL_FROM",
+    "CONSOLE_MAIL_DIR",
     "REDIRECTOR_WORKERS",
 ];
 

@@ -11,6 +11,9 @@ use crate::servers::{free_port, is_free, postgres, random_hex, redis};
 /// Bytes of the key that signs click tokens, and of the one that shops' secrets are sealed with.
 const SECRET_BYTES: usize = 32;
 
+/// Bytes of the first operator's password: 24 hexadecimal digits to copy.
+const PASSWORD_BYTES: usize = 12;
+
 /// Chosen once, kept for ever: a warm start reuses all of it, so that addresses stay and tokens stay valid.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct State {
@@ -19,6 +22,9 @@ pub(crate) struct State {
     /// The key that the console seals shops' webhook secrets with. An installation of an earlier version has none yet.
     #[serde(default)]
     pub(crate) console_secret: Option<String>,
+    /// What the first operator signs in with at first. An installation of an earlier version has none yet.
+    #[serde(default)]
+    pub(crate) operator_password: Option<String>,
     /// How the demo's shop and its two treasurers call the API.
     #[serde(default)]
     pub(crate) demo_keys: Option<Keys>,
@@ -56,6 +62,9 @@ impl State {
         if state.console_secret.is_none() {
             state.console_secret = Some(random_hex(SECRET_BYTES)?);
         }
+        if state.operator_password.is_none() {
+            state.operator_password = Some(random_hex(PASSWORD_BYTES)?);
+        }
         if state.demo_keys.is_none() {
             state.demo_keys = Some(Keys::random()?);
         }
@@ -89,6 +98,7 @@ impl State {
         Ok(Self {
             secret: random_hex(SECRET_BYTES)?,
             console_secret: None,
+            operator_password: None,
             demo_keys: None,
             redis_port: free_port()?,
             redis: redis::Passwords::random()?,
@@ -116,6 +126,7 @@ mod tests {
         assert_eq!(second.secret.len(), 2 * SECRET_BYTES);
         assert!(second.console_secret.is_some() && second.console_secret == first.console_secret);
         assert_ne!(second.console_secret.as_ref(), Some(&second.secret), "no key serves two purposes");
+        assert_eq!(second.operator_password, first.operator_password);
         assert!(second.demo_keys.is_some() && second.demo_keys == first.demo_keys);
     }
 }

@@ -40,7 +40,7 @@ pub async fn run(config: UpConfig, shutdown: Shutdown) -> anyhow::Result<()> {
     if let Ok(Some(Up { links, state })) = &outcome
         && !shutdown.is_stopping()
     {
-        say_what_to_open(&config, &addresses, &machine, links);
+        say_what_to_open(&config, &addresses, &machine, links, state);
         if let (Traffic::Gentle, Some(keys)) = (config.traffic, &state.demo_keys) {
             demo::play(doors(&addresses), links.clone(), keys, runtime::clock::now_us(), &shutdown);
         }
@@ -86,6 +86,9 @@ async fn build_up(
     if config.programme == Programme::Demo {
         database::seed_demo(&mut database).await?;
     }
+    if let Some(password) = &state.operator_password {
+        services::first_operator(machine, &stores, addresses.console, password).await?;
+    }
     machine.progress.done("the database is ready");
 
     services::start(config, addresses, &state, &stores, machine).await?;
@@ -121,12 +124,17 @@ fn say_what_to_open(
     addresses: &Addresses<SocketAddr>,
     machine: &Machine,
     tracked: &[Link],
+    state: &State,
 ) {
     let Addresses { redirect, console, redirector_admin, aggregator_admin, console_admin } = addresses;
     let (redirect, console) = (services::openable(*redirect), services::openable(*console));
     let folder = machine.folder.root().display();
     machine.progress.done("everything is up");
     let mut lines = vec![format!("console    http://{console}/")];
+    if let Some(password) = &state.operator_password {
+        lines.push(format!("sign in    {} with the first password {password}", services::OPERATOR));
+        lines.push(format!("mails      http://{console}/mails"));
+    }
     let shown = tracked.iter().step_by(tracked.len().div_ceil(SHOWN_LINKS).max(1));
     lines.extend(shown.map(|link| format!("a link     http://{redirect}/{}", link.code)));
     if !tracked.is_empty() {

@@ -1,6 +1,7 @@
 //! The console as its readers meet it: over HTTP, against a real Postgres with the real schema.
 
 mod accounts;
+mod accounts_manage;
 mod api;
 mod holds;
 mod intake;

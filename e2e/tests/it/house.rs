@@ -184,6 +184,26 @@ impl House {
         get(self.address("console", "listen")?, path, &[])
     }
 
+    /// A page of the console, as the first operator sees it.
+    pub(crate) fn page(&self, path: &str) -> Result<Reply> {
+        let state: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(self.data().join("onebox.json"))?)?;
+        let password = state["operator_password"].as_str().context("the first operator has a password")?;
+        let (address, form) =
+            (self.address("console", "listen")?, format!("email=operator%40example.com&password={password}"));
+        let signed_in = exchange(
+            address,
+            &format!(
+                "POST /sign-in HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+                 content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+                form.len()
+            ),
+        )?;
+        let cookie = signed_in.headers.get("set-cookie").and_then(|cookie| cookie.split(';').next());
+        let cookie = cookie.with_context(|| format!("signing in answered {}", signed_in.status))?;
+        get(address, path, &[("cookie", cookie)])
+    }
+
     /// One metric of a service, summed over its labels.
     pub(crate) fn metric(&self, service: &str, name: &str) -> Result<f64> {
         let text = get(self.address(service, "admin")?, "/metrics", &[])?.body;

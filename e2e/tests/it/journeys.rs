@@ -52,7 +52,7 @@ async fn one_click_is_reported_once_though_everything_was_killed_in_between() ->
     let (link,): (i64,) =
         sqlx::query_as("select link_id from link where code = 'once0000'").fetch_one(&mut conn).await?;
     ensure!(click.link.0.cast_signed() == link, "the token names another link");
-    let page = house.console("/links/once0000")?;
+    let page = house.page("/links/once0000")?;
     ensure!(page.status == 200 && page.body.contains("once0000"), "the page answers {}", page.status);
     let difference = house.metric("aggregator", "aggregator_conservation_difference_clicks")?;
     ensure!(difference.abs() < 0.5, "the books differ by {difference} clicks");
