@@ -18,22 +18,22 @@ mod targets;
 mod topics;
 mod work;
 
-use axum::Router;
-use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use self::address::Reach;
 pub use self::work::run;
 use crate::server::App;
 
-/// The routes of what goes out.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route(targets::PATH, get(targets::list).post(targets::create))
-        .route("/v1/webhook-targets/{target_id}", get(targets::show).patch(targets::change))
-        .route("/v1/webhook-targets/{target_id}/enable", post(targets::enable))
-        .route("/v1/webhook-targets/{target_id}/disable", post(targets::disable))
-        .route("/v1/webhook-targets/{target_id}/rotate", post(targets::rotate))
-        .route("/v1/webhook-targets/{target_id}/test", post(deliveries::test))
-        .route("/v1/webhook-targets/{target_id}/deliveries", get(deliveries::list))
-        .route("/v1/webhook-targets/{target_id}/deliveries/{message_id}/retry", post(deliveries::retry))
+/// The routes of what goes out, with what `/openapi.json` says of them.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(targets::list, targets::create))
+        .routes(routes!(targets::show, targets::change))
+        .routes(routes!(targets::enable))
+        .routes(routes!(targets::disable))
+        .routes(routes!(targets::rotate))
+        .routes(routes!(deliveries::test))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::retry))
 }

@@ -81,8 +81,11 @@ pub struct App {
 /// Every route, inside the guard.
 pub fn router(app: App, requests_per_minute: u32) -> Router {
     let limits = Limits::new(requests_per_minute, app.front.clone());
-    let (described, openapi) =
-        OpenApiRouter::with_openapi(openapi::described()).merge(accounts::routes()).split_for_parts();
+    let (described, openapi) = OpenApiRouter::with_openapi(openapi::described())
+        .merge(accounts::routes())
+        .merge(outgoing::routes())
+        .merge(programme::routes())
+        .split_for_parts();
     Router::new()
         .route("/", get(pages::home))
         .route("/links", get(pages::links::show))
@@ -101,8 +104,6 @@ pub fn router(app: App, requests_per_minute: u32) -> Router {
         .merge(assets::routes())
         .merge(desk::routes())
         .merge(intake::routes())
-        .merge(outgoing::routes())
-        .merge(programme::routes())
         .fallback(guard::nowhere)
         .method_not_allowed_fallback(guard::other_method)
         .layer(CompressionLayer::new())

@@ -8,13 +8,14 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::targets::{PATH, allowed, no_such_target, one as target};
 use super::topics;
 use crate::api::given::{Given, is_name};
 use crate::auth::Caller;
 use crate::conventions::illegal_state;
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::programme::find::{Named, name_in};
 use crate::programme::notice;
 use crate::programme::shape::{List, json, now, unknown_cursor};
@@ -22,9 +23,10 @@ use crate::server::App;
 use crate::{audit, db};
 
 /// One message on its way to one target.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "webhook_delivery")]
-struct Delivery {
+#[schema(as = WebhookDelivery)]
+pub(super) struct Delivery {
     message_id: String,
     topic: String,
     /// `pending`, `delivered` or `given_up`.
@@ -40,6 +42,15 @@ struct Delivery {
 }
 
 /// One page of deliveries, newest first.
+#[utoipa::path(get, path = "/v1/webhook-targets/{target_id}/deliveries", tag = "webhook targets", params(
+    ("target_id" = String, Path),
+    ("status" = Option<String>, Query, description = "pending, delivered or given_up"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<Delivery>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -50,12 +61,25 @@ pub(super) async fn list(
 }
 
 /// Sends a message that says nothing, to see whether it arrives.
+#[utoipa::path(post, path = "/v1/webhook-targets/{target_id}/test", tag = "webhook targets", params(
+    ("target_id" = String, Path),
+), responses(
+    (status = 202, description = "Taken in", body = Delivery),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn test(State(app): State<App>, caller: Caller, named: Named) -> Response {
     let sent = sent(&app, &caller, named).await;
     if sent.is_ok() { (StatusCode::ACCEPTED, json(sent)).into_response() } else { json(sent) }
 }
 
 /// Sends a message again that did not arrive.
+#[utoipa::path(post, path = "/v1/webhook-targets/{target_id}/deliveries/{message_id}/retry", tag = "webhook targets", params(
+    ("target_id" = String, Path),
+    ("message_id" = String, Path),
+), responses(
+    (status = 202, description = "Taken in", body = Delivery),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn retry(
     State(app): State<App>,
     caller: Caller,

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 use url::{Host, Url};
+use utoipa::ToSchema;
 
 use super::{Reach, sign, topics, work};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{IfMatch, illegal_state, once};
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::programme::find::{Named, bad_url, name_in};
 use crate::programme::notice;
 use crate::programme::shape::{List, Object, created, json, now, object, read, unknown_cursor, unusable};
@@ -36,8 +37,9 @@ const OVERLAP: TimeDelta = TimeDelta::hours(24);
 const NAME_BYTES: usize = 16;
 
 /// One target.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "webhook_target")]
+#[schema(as = WebhookTarget)]
 pub(super) struct Target {
     pub(super) target_id: String,
     vendor_id: Option<String>,
@@ -76,26 +78,41 @@ impl Object for Target {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = WebhookTargetWanted)]
+pub(super) struct Wanted {
     url: String,
     topics: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+#[schema(as = WebhookTargetChange)]
+pub(super) struct Change {
     url: Option<String>,
     topics: Option<Vec<String>>,
 }
 
 /// One page of targets, newest first.
+#[utoipa::path(get, path = PATH, tag = "webhook targets", params(
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<Target>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
     json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
 }
 
 /// One target.
+#[utoipa::path(get, path = "/v1/webhook-targets/{target_id}", tag = "webhook targets", params(
+    ("target_id" = String, Path),
+), responses(
+    (status = 200, description = "As it is", body = Target, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
     let found = async {
         allowed(&caller)?;
@@ -107,6 +124,12 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
 }
 
 /// Adds a target.
+#[utoipa::path(post, path = PATH, tag = "webhook targets", request_body = Wanted, params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "Made", body = Target, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let (app, caller) = (&app, &caller);
     let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
@@ -114,6 +137,13 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 }
 
 /// Changes where it is, or what it wants to hear.
+#[utoipa::path(patch, path = "/v1/webhook-targets/{target_id}", tag = "webhook targets", request_body = Change, params(
+    ("target_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Target, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
@@ -130,6 +160,13 @@ pub(super) async fn change(
 }
 
 /// Sends messages again, from now on.
+#[utoipa::path(post, path = "/v1/webhook-targets/{target_id}/enable", tag = "webhook targets", params(
+    ("target_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Target, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn enable(
     State(app): State<App>,
     caller: Caller,
@@ -153,6 +190,13 @@ pub(super) async fn enable(
 }
 
 /// Sends no messages any more.
+#[utoipa::path(post, path = "/v1/webhook-targets/{target_id}/disable", tag = "webhook targets", params(
+    ("target_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Target, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn disable(
     State(app): State<App>,
     caller: Caller,
@@ -173,6 +217,13 @@ pub(super) async fn disable(
 }
 
 /// Makes another secret; for a day the old one signs too.
+#[utoipa::path(post, path = "/v1/webhook-targets/{target_id}/rotate", tag = "webhook targets", params(
+    ("target_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Target, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn rotate(
     State(app): State<App>,
     caller: Caller,

@@ -8,13 +8,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::find::{Named, Narrowed, name_in};
 use super::shape::{List, Object, Patch, created, json, now, object, read, unknown_cursor, unusable};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{IfMatch, illegal_state, once};
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, body, db};
 
@@ -30,7 +31,7 @@ const MAX_BODY: usize = 4 * 1024;
 const UNDER_WAY: TimeDelta = TimeDelta::minutes(1);
 
 /// One coupon.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "coupon")]
 pub(super) struct Coupon {
     coupon_id: String,
@@ -62,28 +63,48 @@ impl Object for Coupon {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = CouponWanted)]
+pub(super) struct Wanted {
     coupon_code: String,
     link: String,
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+#[schema(as = CouponChange)]
+pub(super) struct Change {
     #[serde(default)]
+    #[schema(value_type = Option<DateTime<Utc>>)]
     until: Patch<DateTime<Utc>>,
 }
 
 /// One page of coupons, newest first.
+#[utoipa::path(get, path = PATH, tag = "coupons", params(
+    ("vendor" = Option<String>, Query, description = "Only this vendor's"),
+    ("affiliate" = Option<String>, Query, description = "Only this affiliate's"),
+    ("link" = Option<String>, Query, description = "Only of this link"),
+    ("coupon_code" = Option<String>, Query, description = "Only this code"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<Coupon>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
     json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
 }
 
 /// One coupon.
+#[utoipa::path(get, path = "/v1/coupons/{coupon_id}", tag = "coupons", params(
+    ("coupon_id" = String, Path),
+), responses(
+    (status = 200, description = "As it is", body = Coupon, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
     let found = async {
         caller.require(Scope::ProgrammeRead)?;
@@ -95,6 +116,12 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
 }
 
 /// Makes a coupon.
+#[utoipa::path(post, path = PATH, tag = "coupons", request_body = Wanted, params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "Made", body = Coupon, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let (app, caller) = (&app, &caller);
     let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
@@ -102,6 +129,13 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 }
 
 /// Changes when a coupon ends.
+#[utoipa::path(patch, path = "/v1/coupons/{coupon_id}", tag = "coupons", request_body = Change, params(
+    ("coupon_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Coupon, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
@@ -123,6 +157,13 @@ pub(super) async fn change(
 }
 
 /// Ends a coupon now.
+#[utoipa::path(post, path = "/v1/coupons/{coupon_id}/end", tag = "coupons", params(
+    ("coupon_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Coupon, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn end(State(app): State<App>, caller: Caller, if_match: IfMatch, named: Named) -> Response {
     object(ends(&app, &caller, &if_match, named, Some(now())).await)
 }

@@ -1,7 +1,7 @@
 //! `/v1/invitations`: asking people to join, several at once. Each gets a link of their own that works once and for a
 //! while; only the hash of what is in it is kept.
 
-mod accept;
+pub(super) mod accept;
 mod send;
 
 use axum::body::Bytes;
@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::find::{Named, Narrowed, name_in};
 use super::rate_input::in_per_cent;
@@ -19,18 +20,17 @@ use super::shape::{List, Object, json, now, object, unknown_cursor};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{IfMatch, illegal_state, once};
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, db};
 
-pub(super) use self::accept::by_token;
 pub use self::accept::{Accepted, accept, token_hash};
 
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/invitations";
 
 /// One invitation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "invitation")]
 pub(super) struct Invitation {
     invitation_id: String,
@@ -67,11 +67,27 @@ impl Object for Invitation {
 }
 
 /// One page of invitations, newest first.
+#[utoipa::path(get, path = PATH, tag = "invitations", params(
+    ("status" = Option<String>, Query, description = "sent, opened, accepted, expired or revoked"),
+    ("vendor" = Option<String>, Query, description = "Only for this vendor"),
+    ("email" = Option<String>, Query, description = "Only to this address"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<Invitation>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
     json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
 }
 
 /// One invitation.
+#[utoipa::path(get, path = "/v1/invitations/{invitation_id}", tag = "invitations", params(
+    ("invitation_id" = String, Path),
+), responses(
+    (status = 200, description = "As it is", body = Invitation, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
     let found = async {
         caller.require(Scope::ProgrammeRead)?;
@@ -84,6 +100,12 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
 }
 
 /// Invites several people, each with an outcome of its own.
+#[utoipa::path(post, path = PATH, tag = "invitations", request_body = send::Wanted, params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "What became of each address", body = send::Outcomes),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let (app, caller) = (&app, &caller);
     let work = |headers, bytes: Bytes| async move {
@@ -94,6 +116,13 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 }
 
 /// Sends an invitation again, with another link. The old one works no longer.
+#[utoipa::path(post, path = "/v1/invitations/{invitation_id}/resend", tag = "invitations", params(
+    ("invitation_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Invitation, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn resend(
     State(app): State<App>,
     caller: Caller,
@@ -115,6 +144,13 @@ pub(super) async fn resend(
 }
 
 /// Makes an invitation's link worthless.
+#[utoipa::path(post, path = "/v1/invitations/{invitation_id}/revoke", tag = "invitations", params(
+    ("invitation_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Invitation, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn revoke(
     State(app): State<App>,
     caller: Caller,

@@ -3,9 +3,9 @@
 
 mod code;
 mod make;
-mod many;
+pub(super) mod many;
 mod numbers;
-mod shown;
+pub(super) mod shown;
 mod standing;
 
 use axum::body::Bytes;
@@ -19,20 +19,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use self::make::{Maker, expiry};
+use self::make::{Maker, Wanted, expiry};
 use self::numbers::Numbers;
+use utoipa::ToSchema;
+
 use super::find::{Named, Narrowed, Shop};
 use super::shape::{List, Object, Patch, created, json, now, object, read, unknown_cursor};
 use super::vendors::Switch;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{IfMatch, once};
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, body, db};
 
-pub(super) use self::many::{batch, import};
-pub(super) use self::shown::{preview, qr};
 pub(super) use self::standing::Standing;
 
 /// Where the list is.
@@ -42,7 +42,7 @@ pub(super) const PATH: &str = "/v1/links";
 const MAX_BODY: usize = 16 * 1024;
 
 /// One link with what it brought.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "link")]
 pub(super) struct Link {
     #[serde(flatten)]
@@ -54,8 +54,9 @@ pub(super) struct Link {
 }
 
 /// A link as Postgres has it.
-#[derive(Debug, Serialize)]
-struct Row {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LinkRow)]
+pub(super) struct Row {
     code: String,
     vendor_id: String,
     vendor_name: String,
@@ -94,26 +95,52 @@ impl Object for Link {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+#[schema(as = LinkChange)]
+pub(super) struct Change {
     /// For operators and the vendor. An affiliate makes a new link.
     destination: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<DateTime<Utc>>)]
     expiry_date: Patch<DateTime<Utc>>,
 }
 
 /// One page of links, newest first.
+#[utoipa::path(get, path = PATH, tag = "links", params(
+    ("vendor" = Option<String>, Query, description = "Only to this vendor"),
+    ("affiliate" = Option<String>, Query, description = "Only of this affiliate"),
+    ("product" = Option<String>, Query, description = "Only to this product"),
+    ("status" = Option<String>, Query, description = "active, paused or expired"),
+    ("search" = Option<String>, Query, description = "Codes that begin so, destinations that hold it"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<Link>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
     json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
 }
 
 /// One link.
+#[utoipa::path(get, path = "/v1/links/{code}", tag = "links", params(
+    ("code" = String, Path),
+), responses(
+    (status = 200, description = "As it is", body = Link, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
     object(one_of(&app, &caller, named).await)
 }
 
 /// Makes a link.
+#[utoipa::path(post, path = PATH, tag = "links", request_body = Wanted, params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "Made", body = Link, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let (app, caller) = (&app, &caller);
     let work = |headers, bytes: Bytes| async move { created(made(app, caller, &headers, &bytes).await) };
@@ -121,6 +148,13 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 }
 
 /// Changes a link.
+#[utoipa::path(patch, path = "/v1/links/{code}", tag = "links", request_body = Change, params(
+    ("code" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Link, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
@@ -137,6 +171,13 @@ pub(super) async fn change(
 }
 
 /// Switches a link on.
+#[utoipa::path(post, path = "/v1/links/{code}/activate", tag = "links", params(
+    ("code" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Link, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn activate(
     State(app): State<App>,
     caller: Caller,
@@ -147,6 +188,13 @@ pub(super) async fn activate(
 }
 
 /// Switches a link off.
+#[utoipa::path(post, path = "/v1/links/{code}/deactivate", tag = "links", params(
+    ("code" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Link, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn deactivate(
     State(app): State<App>,
     caller: Caller,
@@ -229,7 +277,7 @@ async fn one_of(app: &App, caller: &Caller, named: Named) -> Result<Link, Failur
 
 async fn made(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> Result<Link, Failure> {
     let mut maker = Maker::new(caller, &app.redirect_url, now())?;
-    let wanted = read(headers, bytes)?;
+    let wanted: Wanted = read(headers, bytes)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
     let code = maker.make(&mut tx, &wanted).await?;
     let link = whole(app, &mut tx, &code).await?;

@@ -9,6 +9,7 @@ use common::rate::Rate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::find::{self, Named, Narrowed, Shop, name_in};
 use super::notice;
@@ -18,7 +19,7 @@ use super::standing::Step;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{IfMatch, once};
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, db};
 
@@ -29,7 +30,7 @@ pub(super) const PATH: &str = "/v1/partnerships";
 const STATES: [&str; 5] = ["pending", "approved", "rejected", "active", "inactive"];
 
 /// One partnership. An affiliate has one for each vendor, each with its own rate.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "partnership")]
 pub(super) struct Partnership {
     partnership_id: String,
@@ -56,8 +57,8 @@ pub(super) struct Partnership {
     row_version: i64,
 }
 
-#[derive(Debug, Serialize)]
-struct NextRate {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NextRate {
     commission_rate: Option<String>,
     rate_ppm: i32,
     since: DateTime<Utc>,
@@ -73,9 +74,10 @@ impl Object for Partnership {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = PartnershipWanted)]
+pub(super) struct Wanted {
     vendor_id: Option<String>,
     affiliate_id: String,
     rate_ppm: Option<u32>,
@@ -84,16 +86,38 @@ struct Wanted {
 }
 
 /// One page of partnerships, newest first.
+#[utoipa::path(get, path = PATH, tag = "partnerships", params(
+    ("vendor" = Option<String>, Query, description = "Only this vendor's"),
+    ("affiliate" = Option<String>, Query, description = "Only this affiliate's"),
+    ("status" = Option<String>, Query, description = "pending, approved, rejected, active or inactive"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<Partnership>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
     json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
 }
 
 /// One partnership.
+#[utoipa::path(get, path = "/v1/partnerships/{partnership_id}", tag = "partnerships", params(
+    ("partnership_id" = String, Path),
+), responses(
+    (status = 200, description = "As it is", body = Partnership, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
     object(shown(&app, &caller, named).await)
 }
 
 /// Makes a partnership that nobody asked for.
+#[utoipa::path(post, path = PATH, tag = "partnerships", request_body = Wanted, params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "Made", body = Partnership, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let (app, caller) = (&app, &caller);
     let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
@@ -101,6 +125,13 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 }
 
 /// Says yes.
+#[utoipa::path(post, path = "/v1/partnerships/{partnership_id}/approve", tag = "partnerships", params(
+    ("partnership_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Partnership, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn approve(
     State(app): State<App>,
     caller: Caller,
@@ -111,6 +142,13 @@ pub(super) async fn approve(
 }
 
 /// Says no.
+#[utoipa::path(post, path = "/v1/partnerships/{partnership_id}/reject", tag = "partnerships", params(
+    ("partnership_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Partnership, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn reject(
     State(app): State<App>,
     caller: Caller,
@@ -121,6 +159,13 @@ pub(super) async fn reject(
 }
 
 /// Lets its links be tracked.
+#[utoipa::path(post, path = "/v1/partnerships/{partnership_id}/activate", tag = "partnerships", params(
+    ("partnership_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Partnership, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn activate(
     State(app): State<App>,
     caller: Caller,
@@ -131,6 +176,13 @@ pub(super) async fn activate(
 }
 
 /// Stops its links from being tracked.
+#[utoipa::path(post, path = "/v1/partnerships/{partnership_id}/deactivate", tag = "partnerships", params(
+    ("partnership_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Partnership, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn deactivate(
     State(app): State<App>,
     caller: Caller,

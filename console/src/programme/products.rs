@@ -10,13 +10,14 @@ use common::url_rules;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::find::{Named, Narrowed, Shop, name_in};
 use super::shape::{List, Object, Patch, created, json, name, object, read, unknown_cursor, unusable};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{IfMatch, once};
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, body, db};
 
@@ -27,7 +28,7 @@ pub(super) const PATH: &str = "/v1/products";
 const MAX_BODY: usize = 16 * 1024;
 
 /// One product.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "product")]
 pub(super) struct Product {
     product_id: String,
@@ -59,9 +60,10 @@ impl Object for Product {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = ProductWanted)]
+pub(super) struct Wanted {
     vendor_id: Option<String>,
     name: String,
     destination: String,
@@ -69,29 +71,54 @@ struct Wanted {
     currency: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+#[schema(as = ProductChange)]
+pub(super) struct Change {
     name: Option<String>,
     destination: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<i64>)]
     price_minor: Patch<i64>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     currency: Patch<String>,
     is_active: Option<bool>,
 }
 
 /// One page of products, newest first.
+#[utoipa::path(get, path = PATH, tag = "products", params(
+    ("vendor" = Option<String>, Query, description = "Only this vendor's"),
+    ("is_active" = Option<bool>, Query, description = "Only those on offer, or not"),
+    ("search" = Option<String>, Query, description = "Names that hold it"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<Product>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
     json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
 }
 
 /// One product.
+#[utoipa::path(get, path = "/v1/products/{product_id}", tag = "products", params(
+    ("product_id" = String, Path),
+), responses(
+    (status = 200, description = "As it is", body = Product, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
     object(shown(&app, &caller, named).await)
 }
 
 /// Adds a product.
+#[utoipa::path(post, path = PATH, tag = "products", request_body = Wanted, params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "Made", body = Product, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let (app, caller) = (&app, &caller);
     let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
@@ -99,6 +126,13 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 }
 
 /// Changes a product. Links that were made keep where they lead.
+#[utoipa::path(patch, path = "/v1/products/{product_id}", tag = "products", request_body = Change, params(
+    ("product_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Product, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,

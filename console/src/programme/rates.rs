@@ -10,6 +10,7 @@ use common::rate::Rate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::find::{Named, name_in};
 use super::notice;
@@ -19,7 +20,7 @@ use super::rate_input::{RateInput, begins, in_per_cent};
 use super::shape::{List, json, now, read};
 use crate::auth::{Caller, Scope};
 use crate::conventions::{IfMatch, once};
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, db};
 
@@ -27,9 +28,10 @@ use crate::{audit, db};
 const MAX_RATES: i64 = 100;
 
 /// A rate, from an instant on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "rate")]
-struct Agreed {
+#[schema(as = Rate)]
+pub(super) struct Agreed {
     /// Null: the product's own rate ends.
     commission_rate: Option<String>,
     rate_ppm: Option<i32>,
@@ -38,15 +40,22 @@ struct Agreed {
     is_current: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = RateWanted)]
+pub(super) struct Wanted {
     rate_ppm: Option<u32>,
     rate: Option<String>,
     since: Option<DateTime<Utc>>,
 }
 
 /// The rates of a partnership, latest first.
+#[utoipa::path(get, path = "/v1/partnerships/{partnership_id}/rates", tag = "rates", params(
+    ("partnership_id" = String, Path),
+), responses(
+    (status = 200, description = "All of them", body = List<Agreed>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn of_partnership(State(app): State<App>, caller: Caller, named: Named) -> Response {
     let listed = async {
         caller.require(Scope::ProgrammeRead)?;
@@ -67,6 +76,12 @@ pub(super) async fn of_partnership(State(app): State<App>, caller: Caller, named
 }
 
 /// The rates of a product, latest first.
+#[utoipa::path(get, path = "/v1/products/{product_id}/rates", tag = "rates", params(
+    ("product_id" = String, Path),
+), responses(
+    (status = 200, description = "All of them", body = List<Agreed>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn of_product(State(app): State<App>, caller: Caller, named: Named) -> Response {
     let listed = async {
         caller.require(Scope::ProgrammeRead)?;
@@ -87,6 +102,14 @@ pub(super) async fn of_product(State(app): State<App>, caller: Caller, named: Na
 }
 
 /// Agrees on another rate for a partnership.
+#[utoipa::path(post, path = "/v1/partnerships/{partnership_id}/rates", tag = "rates", request_body = Wanted, params(
+    ("partnership_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "Made", body = Agreed),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn agree(
     State(app): State<App>,
     caller: Caller,
@@ -103,6 +126,14 @@ pub(super) async fn agree(
 }
 
 /// Gives a product a rate of its own, or ends it.
+#[utoipa::path(post, path = "/v1/products/{product_id}/rates", tag = "rates", request_body = Wanted, params(
+    ("product_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "Made", body = Agreed),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn set(
     State(app): State<App>,
     caller: Caller,

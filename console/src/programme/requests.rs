@@ -10,6 +10,7 @@ use common::rate::Rate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::find::{self, Named, Narrowed, Shop, name_in};
 use super::rate_input::{RateInput, begins};
@@ -18,7 +19,7 @@ use super::{links, notice, partnerships};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{IfMatch, illegal_state, once};
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, body, db};
 
@@ -31,7 +32,7 @@ const TYPES: [&str; 4] = ["partner_with_vendor", "promote_product", "raise_rate"
 const MAX_BODY: usize = 16 * 1024;
 
 /// One request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "affiliate_request")]
 pub(super) struct AffiliateRequest {
     request_id: String,
@@ -67,9 +68,10 @@ impl Object for AffiliateRequest {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = RequestWanted)]
+pub(super) struct Wanted {
     request_type: String,
     vendor_id: String,
     product_id: Option<String>,
@@ -77,9 +79,10 @@ struct Wanted {
     message: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Answer {
+#[schema(as = RequestAnswer)]
+pub(super) struct Answer {
     rate_ppm: Option<u32>,
     rate: Option<String>,
     #[serde(default)]
@@ -110,16 +113,39 @@ impl Verdict {
 }
 
 /// One page of requests: those that wait first, then the newest.
+#[utoipa::path(get, path = PATH, tag = "requests", params(
+    ("vendor" = Option<String>, Query, description = "Only to this vendor"),
+    ("affiliate" = Option<String>, Query, description = "Only by this affiliate"),
+    ("status" = Option<String>, Query, description = "pending, approved or rejected"),
+    ("request_type" = Option<String>, Query, description = "partner_with_vendor, promote_product, raise_rate or other"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<AffiliateRequest>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
     json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
 }
 
 /// One request.
+#[utoipa::path(get, path = "/v1/requests/{request_id}", tag = "requests", params(
+    ("request_id" = String, Path),
+), responses(
+    (status = 200, description = "As it is", body = AffiliateRequest, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
     object(shown(&app, &caller, named).await)
 }
 
 /// Asks.
+#[utoipa::path(post, path = PATH, tag = "requests", request_body = Wanted, params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "Made", body = AffiliateRequest, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let (app, caller) = (&app, &caller);
     let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
@@ -127,6 +153,13 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 }
 
 /// Says yes.
+#[utoipa::path(post, path = "/v1/requests/{request_id}/approve", tag = "requests", request_body = Answer, params(
+    ("request_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = AffiliateRequest, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn approve(
     State(app): State<App>,
     caller: Caller,
@@ -139,6 +172,13 @@ pub(super) async fn approve(
 }
 
 /// Says no, and why.
+#[utoipa::path(post, path = "/v1/requests/{request_id}/reject", tag = "requests", request_body = Answer, params(
+    ("request_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = AffiliateRequest, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn reject(
     State(app): State<App>,
     caller: Caller,

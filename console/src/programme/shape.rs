@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use runtime::clock;
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 pub(crate) use crate::body::json as read;
 use crate::conventions::etag;
@@ -17,8 +18,10 @@ const MAX_NAME: usize = 200;
 const MAX_MESSAGE: usize = 2_000;
 
 /// A page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Page)]
 pub(crate) struct List<T> {
+    #[schema(example = "list")]
     object: &'static str,
     url: String,
     has_more: bool,

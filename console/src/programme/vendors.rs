@@ -9,13 +9,14 @@ use common::url_rules::{self, AllowedHost};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::find::{Named, Shop, bad_url, name_in};
 use super::shape::{List, Object, Patch, created, json, name, object, read, unknown_cursor, unusable};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{IfMatch, illegal_state, once};
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, body, db};
 
@@ -28,7 +29,7 @@ const MAX_HOSTS: usize = 100;
 const MAX_BODY: usize = 64 * 1024;
 
 /// One vendor.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "vendor")]
 pub(super) struct Vendor {
     vendor_id: String,
@@ -58,9 +59,10 @@ impl Object for Vendor {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = VendorWanted)]
+pub(super) struct Wanted {
     name: String,
     allowed_hosts: Vec<String>,
     website: Option<String>,
@@ -69,29 +71,53 @@ struct Wanted {
     allows_http: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+#[schema(as = VendorChange)]
+pub(super) struct Change {
     name: Option<String>,
     allowed_hosts: Option<Vec<String>>,
     allows_http: Option<bool>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     website: Patch<String>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     fallback_url: Patch<String>,
 }
 
 /// One page of vendors, newest first.
+#[utoipa::path(get, path = PATH, tag = "vendors", params(
+    ("is_active" = Option<bool>, Query, description = "Only those that are on, or off"),
+    ("search" = Option<String>, Query, description = "Names that hold it"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page", body = List<Vendor>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
     json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
 }
 
 /// One vendor.
+#[utoipa::path(get, path = "/v1/vendors/{vendor_id}", tag = "vendors", params(
+    ("vendor_id" = String, Path),
+), responses(
+    (status = 200, description = "As it is", body = Vendor, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
     object(shown(&app, &caller, named).await)
 }
 
 /// Takes a vendor in.
+#[utoipa::path(post, path = PATH, tag = "vendors", request_body = Wanted, params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 201, description = "Made", body = Vendor, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let (app, caller) = (&app, &caller);
     let work =
@@ -100,6 +126,13 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 }
 
 /// Changes a vendor.
+#[utoipa::path(patch, path = "/v1/vendors/{vendor_id}", tag = "vendors", request_body = Change, params(
+    ("vendor_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Vendor, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
@@ -116,6 +149,13 @@ pub(super) async fn change(
 }
 
 /// Switches a vendor's links on again.
+#[utoipa::path(post, path = "/v1/vendors/{vendor_id}/activate", tag = "vendors", params(
+    ("vendor_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Vendor, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn activate(
     State(app): State<App>,
     caller: Caller,
@@ -126,6 +166,13 @@ pub(super) async fn activate(
 }
 
 /// Switches all of a vendor's links off.
+#[utoipa::path(post, path = "/v1/vendors/{vendor_id}/deactivate", tag = "vendors", params(
+    ("vendor_id" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+), responses(
+    (status = 200, description = "As it is", body = Vendor, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn deactivate(
     State(app): State<App>,
     caller: Caller,

@@ -3,6 +3,7 @@
 mod accounts;
 mod accounts_manage;
 mod api;
+mod described;
 mod holds;
 mod intake;
 mod intake_batch;

@@ -6,16 +6,18 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::super::rate_input::in_per_cent;
 use super::super::shape::{json, now};
 use crate::api::given::Given;
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 
 /// What a sign-up page shows.
-#[derive(Debug, Serialize)]
-struct Opened {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OpenedInvitation)]
+pub(super) struct Opened {
     object: &'static str,
     email: String,
     vendor_id: Option<String>,
@@ -66,6 +68,12 @@ pub async fn accept(
 }
 
 /// Shows an invitation to whoever has its token, and writes down that it was opened. Needs no key: the token is one.
+#[utoipa::path(get, path = "/v1/invitations/by-token", tag = "invitations", params(
+    ("token" = String, Query, description = "What the link in the mail holds"),
+), responses(
+    (status = 200, description = "As it is", body = Opened),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+))]
 pub(in crate::programme) async fn by_token(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
     json(open(&app, query.as_deref().unwrap_or_default()).await)
 }

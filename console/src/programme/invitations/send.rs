@@ -8,6 +8,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::{Invitation, one, token_hash, writes};
 use crate::auth::{Caller, Tenant};
@@ -28,9 +29,10 @@ const VALID: TimeDelta = TimeDelta::days(14);
 /// Random bytes of a token: 256 bits.
 const TOKEN_BYTES: usize = 32;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = InvitationWanted)]
+pub(super) struct Wanted {
     emails: Vec<String>,
     /// Whom they would promote from their approval on.
     vendor_id: Option<String>,
@@ -42,15 +44,17 @@ struct Wanted {
 }
 
 /// What became of every address.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InvitationOutcomes)]
 pub(super) struct Outcomes {
     object: &'static str,
     sent: usize,
     data: Vec<Outcome>,
 }
 
-#[derive(Debug, Serialize)]
-struct Outcome {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InvitationOutcome)]
+pub(super) struct Outcome {
     /// As it was given.
     email: String,
     /// `sent`, `invalid_email`, `repeated`, `already_invited` or `already_affiliate`.

@@ -7,6 +7,7 @@ use common::url_rules;
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::code;
 use super::standing::Standing;
@@ -22,8 +23,9 @@ const TRIES: u32 = 3;
 const MAX_AHEAD: TimeDelta = TimeDelta::days(20 * 366);
 
 /// A link that is wanted.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LinkWanted)]
 pub(super) struct Wanted {
     pub(super) vendor_id: Option<String>,
     pub(super) product_id: Option<String>,

@@ -7,12 +7,13 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::make::{Maker, Wanted};
 use crate::auth::Caller;
 use crate::conventions::idempotency::once_within;
 use crate::db;
-use crate::problem::{BadParameter, Failure};
+use crate::problem::{BadParameter, Failure, Problem};
 use crate::programme::shape::{json, now, read, unusable};
 use crate::server::App;
 
@@ -28,15 +29,17 @@ const HEADING: usize = 1;
 /// The columns a file may have.
 const COLUMNS: [&str; 6] = ["vendor_id", "product_id", "affiliate_id", "destination", "code", "expiry_date"];
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Batch {
+#[schema(as = LinkBatch)]
+pub(super) struct Batch {
     links: Vec<Wanted>,
 }
 
 /// What became of all.
-#[derive(Debug, Serialize)]
-struct Outcomes {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LinkOutcomes)]
+pub(super) struct Outcomes {
     object: &'static str,
     created: usize,
     refused: usize,
@@ -44,8 +47,9 @@ struct Outcomes {
 }
 
 /// What became of one.
-#[derive(Debug, Serialize)]
-struct Outcome {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LinkOutcome)]
+pub(super) struct Outcome {
     /// Its place: counted from 0 in a batch; in a file from 1, which is the heading.
     row: usize,
     outcome: &'static str,
@@ -57,6 +61,12 @@ struct Outcome {
 }
 
 /// Makes up to 500 links.
+#[utoipa::path(post, path = "/v1/links/batch", tag = "links", request_body = Batch, params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 200, description = "What became of each", body = Outcomes),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(in crate::programme) async fn batch(
     State(app): State<App>,
     caller: Caller,
@@ -71,6 +81,12 @@ pub(in crate::programme) async fn batch(
 }
 
 /// Makes the links of a CSV file.
+#[utoipa::path(post, path = "/v1/links/import", tag = "links", request_body(content = String, content_type = "text/csv"), params(
+    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+), responses(
+    (status = 200, description = "What became of each row", body = Outcomes),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(in crate::programme) async fn import(
     State(app): State<App>,
     caller: Caller,

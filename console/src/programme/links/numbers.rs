@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use crate::report::earnings::{Earnings, Money};
 use crate::report::visits;
 
 /// Clicks, orders and commission of a link.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = LinkNumbers)]
 pub(super) struct Numbers {
     /// By people.
     clicks: u64,
@@ -26,8 +28,9 @@ pub(super) struct Numbers {
     total_commission: Vec<Commission>,
 }
 
-#[derive(Debug, Serialize)]
-struct Commission {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LinkCommission)]
+pub(super) struct Commission {
     currency: String,
     orders: u64,
     revenue_minor: i64,

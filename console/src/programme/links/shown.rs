@@ -7,12 +7,13 @@ use common::destination::{Macro, SUBS, Template, Values};
 use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::{ECL, QRBuilder};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Row, code_in, no_such_link, one};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::db;
-use crate::problem::{Failure, ForPrograms};
+use crate::problem::{Failure, ForPrograms, Problem};
 use crate::programme::find::Named;
 use crate::programme::shape::{json, now};
 use crate::server::App;
@@ -28,8 +29,9 @@ const DEVICE: &str = "mobile";
 const BROWSER: &str = "safari";
 const OS: &str = "ios";
 
-#[derive(Debug, Serialize)]
-struct Preview {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LinkPreview)]
+pub(super) struct Preview {
     object: &'static str,
     code: String,
     /// Where a shopper would be sent.
@@ -39,6 +41,17 @@ struct Preview {
 }
 
 /// Where a link would lead, with these sub-ids.
+#[utoipa::path(get, path = "/v1/links/{code}/preview", tag = "links", params(
+    ("code" = String, Path),
+    ("sub1" = Option<String>, Query, description = "A sub-id"),
+    ("sub2" = Option<String>, Query, description = "A sub-id"),
+    ("sub3" = Option<String>, Query, description = "A sub-id"),
+    ("sub4" = Option<String>, Query, description = "A sub-id"),
+    ("sub5" = Option<String>, Query, description = "A sub-id"),
+), responses(
+    (status = 200, description = "As it is", body = Preview),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(in crate::programme) async fn preview(
     State(app): State<App>,
     caller: Caller,
@@ -49,6 +62,12 @@ pub(in crate::programme) async fn preview(
 }
 
 /// The link as a picture.
+#[utoipa::path(get, path = "/v1/links/{code}/qr.svg", tag = "links", params(
+    ("code" = String, Path),
+), responses(
+    (status = 200, description = "A picture", body = String, content_type = "image/svg+xml"),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(in crate::programme) async fn qr(State(app): State<App>, caller: Caller, named: Named) -> Response {
     match drawn(&app, &caller, named).await {
         Ok(svg) => {
