@@ -18,7 +18,7 @@ use crate::problem::{BadParameter, Failure};
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of a decision (a note has 2,000 characters at most).
-const MAX_DECISION: usize = 16 * 1024;
+pub const MAX_DECISION: usize = 16 * 1024;
 
 /// The whole body, of at most `limit` bytes.
 pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Failure> {

@@ -17,6 +17,7 @@ use crate::keys::{Command, Task};
 use crate::mail::carrier::{self, Carrier};
 use crate::outgoing::Reach;
 use crate::seal::Seal;
+use crate::store::Place;
 
 /// Shows reports and takes in what shops report; with a command, makes accounts, or makes or ends keys.
 #[derive(Debug, Parser)]
@@ -96,6 +97,9 @@ pub struct Args {
     /// A folder to keep mails in instead of sending them: for trying things out
     #[arg(long, env = "CONSOLE_MAIL_DIR", value_name = "DIR")]
     pub mail_dir: Option<PathBuf>,
+    /// Folder that documents of affiliates are kept in; made when the first one comes
+    #[arg(long, env = "CONSOLE_DOCUMENT_DIR", value_name = "FOLDER", default_value = "documents")]
+    pub document_dir: PathBuf,
 
     /// What to log, and how
     #[command(flatten)]
@@ -129,6 +133,8 @@ pub struct Config {
     pub seal: Option<Seal>,
     /// How far calls to other systems reach.
     pub reach: Reach,
+    /// Where documents lie.
+    pub documents: Place,
 }
 
 /// What the binary was asked to do.
@@ -184,6 +190,7 @@ impl Args {
                 seal: seal?,
                 reach: if self.webhooks_to_loopback { Reach::LoopbackToo } else { Reach::Public },
                 secret: self.console_secret.as_ref().and_then(|source| source.read().ok()),
+                documents: Place::Folder(self.document_dir),
             }))
         })
     }

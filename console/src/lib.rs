@@ -6,6 +6,7 @@
 //! else.
 
 pub mod accounts;
+pub mod affiliates;
 pub mod api;
 pub mod assets;
 pub mod audit;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod conventions;
 pub mod db;
 pub mod desk;
+pub mod documents;
 pub mod front;
 pub mod guard;
 pub mod housekeeping;
@@ -30,6 +32,7 @@ pub mod programme;
 pub mod report;
 pub mod seal;
 pub mod server;
+pub mod store;
 pub mod vault;
 
 use std::net::SocketAddr;
@@ -100,6 +103,7 @@ pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Consol
             Some(Carrier::Smtp(..)) | None => None,
         },
         vault: Vault::new(config.secret.as_ref().map(Secret::expose))?,
+        cabinet: documents::Cabinet::new(store::Store::new(config.documents)),
         redirect_url: config.redirect_url.into(),
         reach: config.reach,
     };

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::auth::Scope;
 use crate::pages;
+use crate::store::StoreError;
 
 /// Seconds after which asking again is worth it while Postgres is away: it restarts in a few.
 const RETRY_AFTER_S: &str = "5";
@@ -61,6 +62,9 @@ pub enum Failure {
     /// Somebody who acts for a vendor or an affiliate, where only others may.
     #[error("this is not for accounts and keys of this kind")]
     OperatorsOnly,
+    /// Somebody who is no affiliate, where only affiliates may.
+    #[error("only affiliates may do this, for themselves")]
+    AffiliatesOnly,
     /// Somebody who signed in too long ago for money and bank data.
     #[error("give your password again first: POST /v1/session/reauthenticate")]
     Reauthenticate,
@@ -119,6 +123,12 @@ pub enum Failure {
     /// More people at once than passwords can be looked at.
     #[error("too many people sign in at once; try again in a moment")]
     Busy,
+    /// More of something than one may have: the code and the words.
+    #[error("{1}")]
+    Quota(&'static str, String),
+    /// The place where documents lie cannot be read or written.
+    #[error("documents cannot be read or kept at the moment; nothing was changed: try again")]
+    StoreAway(#[source] StoreError),
     /// More orders at once than are written down.
     #[error("too many orders at once; send it again in a second")]
     Overloaded,
@@ -197,6 +207,7 @@ impl Failure {
             Self::NoKey => (StatusCode::UNAUTHORIZED, "unauthorized", "Not signed in"),
             Self::NoScope(_) => (StatusCode::FORBIDDEN, "missing_scope", "Not with this key or role"),
             Self::OperatorsOnly => (StatusCode::FORBIDDEN, "not_for_this_account", "Not with this account"),
+            Self::AffiliatesOnly => (StatusCode::FORBIDDEN, "affiliates_only", "For affiliates only"),
             Self::Reauthenticate => {
                 (StatusCode::FORBIDDEN, "reauthentication_needed", "Your password, please")
             }
@@ -224,6 +235,8 @@ impl Failure {
             Self::Missing(code, _) => (StatusCode::NOT_FOUND, code, "Not here"),
             Self::Conflict(code, _) => (StatusCode::CONFLICT, code, "Contradicts what is written down"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
+            Self::Quota(code, _) => (StatusCode::TOO_MANY_REQUESTS, code, "Enough of these"),
+            Self::StoreAway(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_away", "Documents are away"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too much at once"),
             Self::NotWritten(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_away", "The database is away"),
             Self::Sealed => (StatusCode::SERVICE_UNAVAILABLE, "no_console_secret", "Webhooks are not set up"),
@@ -242,6 +255,7 @@ impl Failure {
         match self {
             Self::DatabaseAway(cause) => tracing::warn!(%cause, "the database cannot be asked"),
             Self::NotWritten(cause) => tracing::warn!(%cause, "the database cannot be written to"),
+            Self::StoreAway(cause) => tracing::error!(%cause, "the store of documents does not work"),
             Self::Sealed => tracing::error!("a webhook's secret cannot be opened: check CONSOLE_SECRET"),
             Self::Fault(cause) => tracing::error!(cause, "cannot answer"),
             Self::CannotOpen(purpose) => tracing::error!(?purpose, "cannot be opened: check CONSOLE_SECRET"),
@@ -258,8 +272,10 @@ impl Failure {
         match self {
             Self::NoKey => say(header::WWW_AUTHENTICATE, "Bearer realm=\"linkledger\""),
             Self::BadSignature(_) => say(header::WWW_AUTHENTICATE, "Signature realm=\"linkledger\""),
-            Self::DatabaseAway(_) | Self::NotWritten(_) => say(header::RETRY_AFTER, RETRY_AFTER_S),
             Self::Busy | Self::Overloaded => say(header::RETRY_AFTER, OVERLOAD_RETRY_AFTER_S),
+            Self::DatabaseAway(_) | Self::NotWritten(_) | Self::StoreAway(_) => {
+                say(header::RETRY_AFTER, RETRY_AFTER_S);
+            }
             Self::TooManyAttempts(seconds) | Self::TooManyRequests(seconds) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }

@@ -38,7 +38,7 @@ pub struct Bucket {
 }
 
 /// Counts are never negative in Postgres (a check on every column); sqlx has no unsigned type for them.
-fn count(stored: i64) -> u64 {
+pub(crate) fn count(stored: i64) -> u64 {
     u64::try_from(stored).unwrap_or_default()
 }
 

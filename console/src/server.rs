@@ -24,6 +24,7 @@ use tracing::{debug, warn};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::Passwords;
+use crate::documents::Cabinet;
 use crate::front::Front;
 use crate::intake::Door;
 use crate::limits::Limits;
@@ -31,7 +32,10 @@ use crate::outgoing::Reach;
 use crate::pages::sign_in;
 use crate::seal::Seal;
 use crate::vault::Vault;
-use crate::{accounts, api, assets, desk, guard, intake, limits, openapi, outgoing, pages, programme};
+use crate::{
+    accounts, affiliates, api, assets, desk, documents, guard, intake, limits, openapi, outgoing, pages,
+    programme,
+};
 
 /// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -72,6 +76,8 @@ pub struct App {
     pub mail_dir: Option<Arc<Path>>,
     /// Seals what the database must not be able to read.
     pub vault: Vault,
+    /// Where documents lie.
+    pub cabinet: Cabinet,
     /// Where links are opened, without the final slash: `http://127.0.0.1:8080`.
     pub redirect_url: Arc<str>,
     /// How far calls to other systems reach.
@@ -85,6 +91,8 @@ pub fn router(app: App, requests_per_minute: u32) -> Router {
         .merge(accounts::routes())
         .merge(outgoing::routes())
         .merge(programme::routes())
+        .merge(affiliates::routes())
+        .merge(documents::routes())
         .split_for_parts();
     Router::new()
         .route("/", get(pages::home))

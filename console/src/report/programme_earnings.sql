@@ -1,10 +1,16 @@
--- Credited orders of the whole programme placed on the days [$1, $2), by currency, by the index on day.
-select currency,
-       sum(orders)::bigint as "orders!",
-       sum(revenue_minor)::bigint as "revenue_minor!",
-       sum(commission_minor)::bigint as "commission_minor!"
-from order_daily
-where day >= $1 and day < $2
-group by currency
-having sum(orders) <> 0 or sum(revenue_minor) <> 0 or sum(commission_minor) <> 0
-order by currency
+-- Credited orders of the whole programme placed on the days [$1, $2), by currency, by the index on day. Affiliates that are
+-- switched off are left out, as in summary.sql.
+select d.currency,
+       sum(d.orders)::bigint as "orders!",
+       sum(d.revenue_minor)::bigint as "revenue_minor!",
+       sum(d.commission_minor)::bigint as "commission_minor!"
+from order_daily d
+where d.day >= $1
+  and d.day < $2
+  and not exists (
+      select from link l join affiliate a using (affiliate_id)
+      where l.link_id = d.link_id and not a.is_active and tenant_affiliate() is null
+  )
+group by d.currency
+having sum(d.orders) <> 0 or sum(d.revenue_minor) <> 0 or sum(d.commission_minor) <> 0
+order by d.currency

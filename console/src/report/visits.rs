@@ -68,6 +68,28 @@ pub async fn of_link(conn: &mut PgConnection, link_id: i64) -> sqlx::Result<Unio
     Ok(union.finish())
 }
 
+/// The union over all links of each of these affiliates on the days of `range`. Whoever has no visit is left out.
+pub async fn of_affiliates(
+    conn: &mut PgConnection,
+    ids: &[i64],
+    range: &Range,
+) -> sqlx::Result<HashMap<i64, Union>> {
+    let (from, to) = range.days();
+    let mut rows = sqlx::query!(
+        "select l.affiliate_id, v.sketch from link l join visit_daily v using (link_id) \
+         where l.affiliate_id = any($1) and v.day >= $2 and v.day < $3",
+        ids,
+        from,
+        to
+    )
+    .fetch(conn);
+    let mut unions = HashMap::<i64, Uniting>::new();
+    while let Some(row) = rows.try_next().await? {
+        unions.entry(row.affiliate_id).or_default().add(&row.sketch);
+    }
+    Ok(unions.into_iter().map(|(id, union)| (id, union.finish())).collect())
+}
+
 /// Distinct people, or why they cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Union {
@@ -91,11 +113,13 @@ impl Union {
     }
 }
 
-/// The union over all links on the days of `range`.
+/// The union over all links on the days of `range`, of affiliates that are not switched off (as in summary.sql).
 pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Union> {
     let (from, to) = range.days();
     let mut rows = sqlx::query!(
-        "select sketch from visit_daily where day >= $1 and day < $2 limit $3",
+        "select v.sketch from visit_daily v where v.day >= $1 and v.day < $2 and not exists ( \
+             select from link l join affiliate a using (affiliate_id) \
+             where l.link_id = v.link_id and not a.is_active and tenant_affiliate() is null) limit $3",
         from,
         to,
         MAX_PROGRAMME_SKETCHES + 1

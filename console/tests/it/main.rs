@@ -2,8 +2,12 @@
 
 mod accounts;
 mod accounts_manage;
+mod affiliates;
+mod affiliates_scale;
 mod api;
+mod bank;
 mod described;
+mod documents;
 mod holds;
 mod intake;
 mod intake_batch;
@@ -23,6 +27,7 @@ mod outgoing_receiver;
 mod pages;
 mod partnerships;
 mod payouts;
+mod people;
 mod postback;
 mod products;
 mod programme_world;
@@ -32,6 +37,7 @@ mod security;
 mod settings;
 mod statement;
 mod support;
+mod suspend;
 mod tenancy;
 mod vendors;
 mod webhooks;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
@@ -10,6 +10,7 @@ use common::hll::Sketch;
 use console::front::Reports;
 use console::outgoing::Reach;
 use console::seal::{Seal, place};
+use console::store::Place;
 use console::{Config, Console};
 use onebox::servers::{SharedPostgres, shared_postgres};
 use runtime::{Secret, Shutdown, clock};
@@ -57,8 +58,8 @@ impl World {
     }
 
     /// Runs statements as the owner.
-    pub(crate) async fn run(&self, statements: &'static str) {
-        sqlx::raw_sql(statements).execute(&self.owner).await.expect("good statements");
+    pub(crate) async fn run(&self, statements: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statements)).execute(&self.owner).await.expect("good statements");
     }
 
     /// Adds clicks of a link in one hour, `hours_ago` before the current one.
@@ -179,6 +180,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.shutdown.start();
+        let _ = std::fs::remove_dir_all(documents_of(&self.url));
     }
 }
 
@@ -218,7 +220,15 @@ pub(crate) fn config(url: &str) -> Config {
         carrier: None,
         secret: Some(Secret::new(SECRET)),
         reach: Reach::LoopbackToo,
+        documents: Place::Folder(documents_of(url)),
     }
+}
+
+/// Where the console over a database keeps its documents: each database has a name of its own.
+pub(crate) fn documents_of(url: &str) -> PathBuf {
+    let options: PgConnectOptions = url.parse().expect("an address");
+    let name = options.get_database().expect("a database's name").to_owned();
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents").join(name)
 }
 
 /// What the tests' consoles seal webhook secrets with.

@@ -1,0 +1,74 @@
+//! Affiliates: how they apply, what they tell about themselves, where they are paid, and what the programme decides about
+//! them.
+//!
+//! Invariant: `status` is decided once, by an operator, from `pending`. `is_active` is another thing: switching it never
+//! changes the status, switches exactly those links off that were on, and on again those and no others. Nothing an
+//! affiliate sends can say what the programme decides: such fields are unknown here.
+
+mod answer;
+mod apply;
+pub(crate) mod bank;
+mod figures;
+pub(crate) mod letters;
+mod list;
+mod profile;
+pub(crate) mod reason;
+mod review;
+mod show;
+mod suspend;
+
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use sqlx::PgConnection;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::given::is_name;
+use crate::auth::{Caller, Tenant};
+use crate::problem::Failure;
+use crate::server::App;
+
+/// The routes of affiliates, with what `/openapi.json` says of them.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(apply::apply))
+        .routes(routes!(show::own, show::change_own))
+        .routes(routes!(bank::own, bank::put_own))
+        .routes(routes!(list::list))
+        .routes(routes!(show::show, show::change))
+        .routes(routes!(review::approve))
+        .routes(routes!(review::reject))
+        .routes(routes!(suspend::suspend))
+        .routes(routes!(suspend::block))
+        .routes(routes!(suspend::reactivate))
+        .routes(routes!(bank::of_affiliate, bank::put_of_affiliate))
+}
+
+/// What is in an address.
+pub(crate) type Named = Result<Path<String>, PathRejection>;
+
+/// The name in an address. One that cannot be a name is nobody's.
+pub(crate) fn name_in(named: Named) -> Result<String, Failure> {
+    named.ok().map(|Path(name)| name).filter(|name| is_name(name)).ok_or_else(no_such_affiliate)
+}
+
+/// The affiliate that the caller acts for.
+pub(crate) fn own_affiliate(caller: &Caller) -> Result<i64, Failure> {
+    match caller.tenant {
+        Tenant::Affiliate(affiliate_id) => Ok(affiliate_id),
+        Tenant::Programme | Tenant::Vendor(_) => Err(Failure::AffiliatesOnly),
+    }
+}
+
+/// The number of an affiliate with this public name, if the transaction may see it.
+pub(crate) async fn find(conn: &mut PgConnection, public_id: &str) -> Result<Option<i64>, Failure> {
+    if !is_name(public_id) {
+        return Ok(None);
+    }
+    let found = sqlx::query_scalar!("select affiliate_id from affiliate where public_id = $1", public_id);
+    Ok(found.fetch_optional(conn).await?)
+}
+
+pub(crate) fn no_such_affiliate() -> Failure {
+    Failure::Missing("no_such_affiliate", "there is no such affiliate".to_owned())
+}

@@ -1,0 +1,273 @@
+//! `GET /v1/affiliates`: pending applications first, counts at a glance, and each one's live figures.
+
+use std::collections::HashMap;
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Days, NaiveTime, Utc};
+use runtime::clock;
+use serde::Serialize;
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+
+use super::answer::{Affiliate, AffiliateAnswer, View, read};
+use super::{figures, find};
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope, Tenant};
+use crate::db;
+use crate::problem::{BadParameter, Failure, ForPrograms, Problem};
+use crate::report::{Granularity, Range};
+use crate::server::App;
+
+/// Where the list is.
+pub(super) const PATH: &str = "/v1/affiliates";
+
+/// The span of figures unless asked otherwise, in days.
+const DEFAULT_DAYS: u64 = 30;
+
+/// Characters of what is searched for. Nothing that is stored and searched is longer.
+const MAX_SEARCH: usize = 254;
+
+/// Behind every text that begins with a prefix: the last character there is.
+const LAST: char = char::MAX;
+
+/// The orders a list can be in; the first unless asked otherwise.
+const SORTS: [&str; 5] = ["review", "newest", "oldest", "username", "name"];
+
+/// One page.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AffiliateList {
+    #[schema(example = "list")]
+    object: &'static str,
+    url: &'static str,
+    has_more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    counts: Counts,
+    data: Vec<AffiliateAnswer>,
+}
+
+/// How many there are in all, whatever the list is narrowed to.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = AffiliateCounts)]
+pub(super) struct Counts {
+    pending: i64,
+    approved: i64,
+    rejected: i64,
+}
+
+/// What was asked for.
+#[derive(Debug)]
+struct Asked {
+    status: Option<String>,
+    is_active: Option<bool>,
+    country: Option<String>,
+    search: Option<String>,
+    sort: String,
+    after: Option<String>,
+    limit: i64,
+    range: Range,
+}
+
+/// One page of affiliates.
+#[utoipa::path(get, path = PATH, tag = "affiliates", params(
+    ("status" = Option<String>, Query, description = "`pending`, `approved` or `rejected`"),
+    ("is_active" = Option<bool>, Query, description = "Only those that are active, or are not"),
+    ("country" = Option<String>, Query, description = "Two capitals"),
+    ("search" = Option<String>, Query, description = "The beginning of a username, a name or an address"),
+    ("sort" = Option<String>, Query, description = "`review` (pending first, then newest), `newest`, `oldest`, `username` or `name`"),
+    ("from" = Option<String>, Query, description = "The first day of figures; 30 days before `to` unless asked otherwise"),
+    ("to" = Option<String>, Query, description = "The day after the last"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page, with counts of all and figures of each", body = AffiliateList),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    let listed = page(&app, &caller, query.as_deref().unwrap_or_default()).await;
+    listed
+        .map_or_else(|failure| ForPrograms(failure).into_response(), |page| axum::Json(page).into_response())
+}
+
+/// Refuses whoever may not look at affiliates: operators with the scope, and vendors, may.
+pub(super) fn may_look(caller: &Caller) -> Result<(), Failure> {
+    match caller.tenant {
+        Tenant::Vendor(_) => caller.require(Scope::ProgrammeRead),
+        Tenant::Programme => caller.require(Scope::AffiliatesRead),
+        Tenant::Affiliate(_) => Err(Failure::NoScope(Scope::AffiliatesRead)),
+    }
+}
+
+async fn page(app: &App, caller: &Caller, query: &str) -> Result<AffiliateList, Failure> {
+    may_look(caller)?;
+    let asked = Asked::read(query, clock::system_time().into())?;
+    let view = View::of(caller.tenant);
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let counts = counts(&mut snapshot, view).await?;
+    let after = match &asked.after {
+        None => None,
+        Some(public_id) => Some(place(&mut snapshot, view, public_id).await?),
+    };
+    let mut ids = places(&mut snapshot, view, &asked, after.as_ref()).await?;
+    let has_more = ids.len() as i64 > asked.limit;
+    ids.truncate(asked.limit as usize);
+    let mut rows: HashMap<i64, Affiliate> =
+        read(&mut snapshot, view, &ids).await?.into_iter().map(|row| (row.affiliate_id, row)).collect();
+    let figures = figures::of(&mut snapshot, &ids, &asked.range).await?;
+    snapshot.commit().await?;
+    let rows: Vec<Affiliate> = ids.iter().filter_map(|id| rows.remove(id)).collect();
+    let next_cursor = rows.last().filter(|_| has_more).map(|last| last.public_id.clone());
+    let answer = |row: Affiliate| match figures.get(&row.affiliate_id) {
+        Some(figures) => AffiliateAnswer::new(row, view).with_figures(figures),
+        None => AffiliateAnswer::new(row, view),
+    };
+    let data = rows.into_iter().map(answer).collect();
+    Ok(AffiliateList { object: "list", url: PATH, has_more, next_cursor, counts, data })
+}
+
+impl Asked {
+    fn read(query: &str, now: DateTime<Utc>) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let status = given.word("status", &["pending", "approved", "rejected"]);
+        let is_active = given.word("is_active", &["true", "false"]).map(|word| word == "true");
+        let country = given.one("country").and_then(|text| country(&mut given, &text));
+        let search = given.one("search").and_then(|text| search(&mut given, &text));
+        let sort = given.word("sort", &SORTS).unwrap_or_else(|| SORTS[0].to_owned());
+        let (limit, after) = (given.limit(), given.name("starting_after"));
+        let range = span(&mut given, now);
+        given
+            .finish("status, is_active, country, search, sort, from, to, limit, starting_after")
+            .map_err(Failure::Parameters)?;
+        let range = range.ok_or_else(|| Failure::Fault("a bad span was not refused".to_owned()))?;
+        Ok(Self { status, is_active, country, search, sort, after, limit, range })
+    }
+}
+
+/// `from` and `to`, widened to whole days: visits and earnings are daily.
+pub(super) fn span(given: &mut Given, now: DateTime<Utc>) -> Option<Range> {
+    let (from, to) = given.span();
+    let tomorrow = (now.date_naive() + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
+    let to = to.unwrap_or(tomorrow);
+    let from = from.or_else(|| to.checked_sub_days(Days::new(DEFAULT_DAYS)))?;
+    let range = Range::new(from, to, Granularity::Day);
+    range.map_err(|error| given.refuse("from", "invalid_range", error.to_string())).ok()
+}
+
+fn country(given: &mut Given, text: &str) -> Option<String> {
+    if text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Some(text.to_owned());
+    }
+    given.refuse("country", "invalid_country", "`country` must be a country's two capitals, such as SE");
+    None
+}
+
+fn search(given: &mut Given, text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase();
+    if text.chars().count() > MAX_SEARCH || text.contains('\0') {
+        let detail = format!(
+            "`search` must be the beginning of a username, name or address, {MAX_SEARCH} characters at most"
+        );
+        given.refuse("search", "invalid_search", detail);
+        return None;
+    }
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// Where an affiliate stands in each order.
+#[derive(Debug)]
+struct Place {
+    affiliate_id: i64,
+    is_pending: bool,
+    created_at: DateTime<Utc>,
+    username: String,
+    name: String,
+}
+
+async fn place(conn: &mut PgConnection, view: View, public_id: &str) -> Result<Place, Failure> {
+    let affiliate_id = find(&mut *conn, public_id).await?.ok_or_else(unknown_cursor)?;
+    let row = read(&mut *conn, view, &[affiliate_id]).await?.pop().ok_or_else(unknown_cursor)?;
+    // Postgres must say what is lower case: its idea of it is in the index.
+    let name = sqlx::query_scalar!(r#"select lower($1) as "name!""#, row.name).fetch_one(conn).await?;
+    Ok(Place {
+        affiliate_id,
+        is_pending: row.status == "pending",
+        created_at: row.created_at,
+        username: row.username,
+        name,
+    })
+}
+
+fn unknown_cursor() -> Failure {
+    Failure::Parameters(vec![BadParameter {
+        field: "starting_after".to_owned(),
+        code: "unknown_cursor",
+        detail: "`starting_after` must be the next_cursor of the page before; there is no such affiliate"
+            .to_owned(),
+    }])
+}
+
+/// The next affiliates, one more than the page holds.
+async fn places(
+    conn: &mut PgConnection,
+    view: View,
+    asked: &Asked,
+    after: Option<&Place>,
+) -> sqlx::Result<Vec<i64>> {
+    let end = asked.search.as_ref().map(|search| format!("{search}{LAST}"));
+    // The two statements take the same arguments and differ in what their readers may see.
+    macro_rules! fetch {
+        ($file:literal) => {
+            sqlx::query_file_scalar!(
+                $file,
+                asked.status.as_deref(),
+                asked.is_active,
+                asked.country.as_deref(),
+                asked.search.as_deref(),
+                end.as_deref(),
+                asked.sort,
+                after.map(|place| place.affiliate_id),
+                after.map(|place| place.is_pending),
+                after.map(|place| place.created_at),
+                after.map(|place| place.username.as_str()),
+                after.map(|place| place.name.as_str()),
+                asked.limit + 1
+            )
+            .fetch_all(conn)
+            .await
+        };
+    }
+    match view {
+        View::Whole => fetch!("src/affiliates/list.sql"),
+        View::Partner => fetch!("src/affiliates/partners.sql"),
+    }
+}
+
+async fn counts(conn: &mut PgConnection, view: View) -> sqlx::Result<Counts> {
+    let rows: Vec<(String, i64)> = match view {
+        View::Whole => sqlx::query!(r#"select status, count(*) as "count!" from affiliate group by status"#)
+            .fetch_all(conn)
+            .await?
+            .into_iter()
+            .map(|row| (row.status, row.count))
+            .collect(),
+        View::Partner => sqlx::query!(
+            r#"select status, count(*) as "count!" from affiliate
+               where affiliate_id = any(array(select p.affiliate_id from partnership p)) group by status"#
+        )
+        .fetch_all(conn)
+        .await?
+        .into_iter()
+        .map(|row| (row.status, row.count))
+        .collect(),
+    };
+    let mut counts = Counts::default();
+    for (status, count) in rows {
+        match status.as_str() {
+            "pending" => counts.pending = count,
+            "approved" => counts.approved = count,
+            _ => counts.rejected = count,
+        }
+    }
+    Ok(counts)
+}

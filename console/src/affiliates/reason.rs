@@ -1,0 +1,63 @@
+//! What comes with a decision: a reason where one is owed, and nothing else.
+
+use axum::extract::Request;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::body;
+use crate::problem::{BadParameter, Failure};
+
+/// Characters of a reason at most, as in Postgres: a page.
+const MAX_REASON: usize = 2_000;
+
+/// Why something was rejected, for whom it concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason(String);
+
+/// A decision that owes a reason.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WithReason {
+    /// What the affiliate reads.
+    #[schema(min_length = 1, max_length = 2000)]
+    reason: String,
+}
+
+/// A decision that needs no words. A body is not needed; `{}` is good too.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoBody {}
+
+impl Reason {
+    /// Reads `{"reason": "…"}`.
+    pub(crate) async fn read(request: Request) -> Result<Self, Failure> {
+        let WithReason { reason } = body::decision(request).await?;
+        let reason = reason.trim().to_owned();
+        let is_text = (1..=MAX_REASON).contains(&reason.chars().count()) && !reason.contains('\0');
+        if is_text {
+            return Ok(Self(reason));
+        }
+        Err(Failure::Content(vec![BadParameter {
+            field: "reason".to_owned(),
+            code: "invalid_reason",
+            detail: format!("`reason` must say why, in 1 to {MAX_REASON} characters: the affiliate reads it"),
+        }]))
+    }
+
+    /// As it was written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl NoBody {
+    /// Refuses words where nobody would read them.
+    pub(crate) async fn read(request: Request) -> Result<(), Failure> {
+        let (parts, body) = request.into_parts();
+        let bytes = body::read(&parts.headers, body, body::MAX_DECISION).await?;
+        if !bytes.is_empty() {
+            let Self {} = body::json(&parts.headers, &bytes)?;
+        }
+        Ok(())
+    }
+}

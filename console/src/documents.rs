@@ -1,0 +1,71 @@
+//! What affiliates prove who they are with: taken in, judged, and shown to those who judge.
+//!
+//! Invariant: a file is looked at in memory and written only when all about it is good, so a refusal leaves nothing
+//! behind. Pictures are stored as we saved them, never as they came. Whoever downloads is asked for every time, gets a
+//! file to keep and never a page to open, and leaves a line in the audit.
+
+mod answer;
+mod content;
+mod inspect;
+mod kind;
+mod pdf;
+mod picture;
+mod received;
+mod review;
+mod unfit;
+mod upload;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::server::App;
+use crate::store::Store;
+
+/// Bytes of a document at most: what the affiliates' handbook promises.
+pub const MAX_DOCUMENT: usize = 5 * 1024 * 1024;
+
+/// Documents of one affiliate, judged or not. Passport, address, tax, bank and company are five.
+pub const MAX_DOCUMENTS: i64 = 20;
+
+/// Uploads at once: each holds up to [`MAX_DOCUMENT`] in memory while it arrives.
+const MAX_UPLOADS: usize = 8;
+
+/// Pictures decoded at once. One takes a core for a second and up to 200 MB; the other core answers requests.
+const MAX_DECODING: usize = 1;
+
+/// Where an affiliate's own documents are.
+const OWN: &str = "/v1/affiliate/documents";
+
+/// The store, and how much is done with it at once.
+#[derive(Clone, Debug)]
+pub struct Cabinet {
+    store: Store,
+    uploads: Arc<Semaphore>,
+    decoding: Arc<Semaphore>,
+}
+
+impl Cabinet {
+    /// A cabinet that keeps its files in `store`.
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
+            decoding: Arc::new(Semaphore::new(MAX_DECODING)),
+        }
+    }
+}
+
+/// The routes of documents, with what `/openapi.json` says of them.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(answer::own, upload::upload))
+        .routes(routes!(content::own))
+        .routes(routes!(answer::of_affiliate))
+        .routes(routes!(review::delete))
+        .routes(routes!(content::of_affiliate))
+        .routes(routes!(review::approve))
+        .routes(routes!(review::reject))
+}

@@ -1,0 +1,83 @@
+//! The file itself, as an attachment: nothing in it runs in a browser as if it were ours.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::answer::{Document, NamedInside, inside, no_such_document, one};
+use super::kind::Kind;
+use crate::affiliates::{Named, find, name_in, own_affiliate};
+use crate::auth::{Caller, Scope};
+use crate::problem::{Failure, ForPrograms, Problem};
+use crate::server::App;
+use crate::store::ObjectName;
+use crate::{audit, db};
+
+/// Should a browser open it after all: no script, no forms, no origin, nothing loaded.
+const SANDBOX: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
+
+/// A document of the caller's own.
+#[utoipa::path(get, path = "/v1/affiliate/documents/{document_id}/content", tag = "documents", params(
+    ("document_id" = String, Path, description = "`doc_…`"),
+), responses(
+    (status = 200, description = "The file, as an attachment"),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn own(State(app): State<App>, caller: Caller, named: Named) -> Response {
+    let read = async {
+        let affiliate_id = own_affiliate(&caller)?;
+        let document_id = name_in(named).map_err(|_| no_such_document())?;
+        read(&app, &caller, affiliate_id, &document_id).await
+    };
+    read.await.unwrap_or_else(|failure| ForPrograms(failure).into_response())
+}
+
+/// A document of any affiliate, for those who judge.
+#[utoipa::path(get, path = "/v1/affiliates/{affiliate_id}/documents/{document_id}/content", tag = "documents", params(
+    ("affiliate_id" = String, Path, description = "`aff_…`"),
+    ("document_id" = String, Path, description = "`doc_…`"),
+), responses(
+    (status = 200, description = "The file, as an attachment"),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn of_affiliate(State(app): State<App>, caller: Caller, named: NamedInside) -> Response {
+    let read = async {
+        caller.require_operator()?;
+        caller.require(Scope::AffiliatesReview)?;
+        let (affiliate, document_id) = inside(named)?;
+        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
+        let affiliate_id = find(&mut snapshot, &affiliate).await?.ok_or_else(no_such_document)?;
+        snapshot.commit().await?;
+        read(&app, &caller, affiliate_id, &document_id).await
+    };
+    read.await.unwrap_or_else(|failure| ForPrograms(failure).into_response())
+}
+
+/// Writes down who reads it before anything of it is sent.
+async fn read(app: &App, caller: &Caller, affiliate_id: i64, document_id: &str) -> Result<Response, Failure> {
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let document = one(&mut tx, affiliate_id, document_id).await?.ok_or_else(no_such_document)?;
+    audit::record(&mut tx, caller, "document.read", document_id, None, Some(affiliate_id), json!({})).await?;
+    tx.commit().await.map_err(Failure::writing)?;
+    let content = app.cabinet.store.get(&ObjectName::stored(document.object_name.clone())).await?;
+    if Sha256::digest(&content).as_slice() != document.content_sha256 {
+        return Err(Failure::Fault(format!("the file of {document_id} is not the one that was stored")));
+    }
+    Ok((headers(&document)?, content).into_response())
+}
+
+fn headers(document: &Document) -> Result<[(header::HeaderName, HeaderValue); 3], Failure> {
+    let kind = Kind::from_content_type(&document.content_type);
+    let kind =
+        kind.ok_or_else(|| Failure::Fault(format!("no kind of document: {}", document.content_type)))?;
+    // The name is ours to give: whatever the affiliate called it is forgotten.
+    let name = format!("attachment; filename=\"{}.{}\"", document.document_id, kind.extensions()[0]);
+    let name = HeaderValue::try_from(name).map_err(|error| Failure::Fault(error.to_string()))?;
+    Ok([
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind.content_type())),
+        (header::CONTENT_DISPOSITION, name),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX)),
+    ])
+}

@@ -1,0 +1,199 @@
+//! Judging a document: once, by an operator, with a reason when it is not good enough.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::answer::{Document, DocumentAnswer, NamedInside, Viewer, inside, no_such_document, one};
+use crate::affiliates::reason::{NoBody, Reason, WithReason};
+use crate::affiliates::{find, letters};
+use crate::auth::{Caller, Scope};
+use crate::conventions::etag::versioned;
+use crate::conventions::{IfMatch, illegal_state};
+use crate::problem::{Failure, ForPrograms, Problem};
+use crate::server::App;
+use crate::store::ObjectName;
+use crate::{audit, db};
+
+/// What was found.
+#[derive(Debug)]
+enum Finding {
+    Approved,
+    Rejected(Reason),
+}
+
+impl Finding {
+    fn status(&self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Approved => "document.approve",
+            Self::Rejected(_) => "document.reject",
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Approved => None,
+            Self::Rejected(reason) => Some(reason.as_str()),
+        }
+    }
+}
+
+/// It is good.
+#[utoipa::path(post, path = "/v1/affiliates/{affiliate_id}/documents/{document_id}/approve", tag = "documents", params(
+    ("affiliate_id" = String, Path, description = "`aff_…`"),
+    ("document_id" = String, Path, description = "`doc_…`"),
+    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+), responses(
+    (status = 200, description = "Approved", body = DocumentAnswer, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn approve(
+    State(app): State<App>,
+    caller: Caller,
+    named: NamedInside,
+    if_match: IfMatch,
+    request: Request,
+) -> Response {
+    let judged = async {
+        may_judge(&caller)?;
+        NoBody::read(request).await?;
+        judge(&app, &caller, named, &if_match, Finding::Approved).await
+    };
+    answer(judged.await)
+}
+
+/// It is not, and this is why.
+#[utoipa::path(post, path = "/v1/affiliates/{affiliate_id}/documents/{document_id}/reject", tag = "documents", params(
+    ("affiliate_id" = String, Path, description = "`aff_…`"),
+    ("document_id" = String, Path, description = "`doc_…`"),
+    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+), request_body = WithReason, responses(
+    (status = 200, description = "Rejected", body = DocumentAnswer, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn reject(
+    State(app): State<App>,
+    caller: Caller,
+    named: NamedInside,
+    if_match: IfMatch,
+    request: Request,
+) -> Response {
+    let judged = async {
+        may_judge(&caller)?;
+        let finding = Finding::Rejected(Reason::read(request).await?);
+        judge(&app, &caller, named, &if_match, finding).await
+    };
+    answer(judged.await)
+}
+
+/// Removes a document and its file, as somebody's right to be forgotten wants it.
+#[utoipa::path(delete, path = "/v1/affiliates/{affiliate_id}/documents/{document_id}", tag = "documents", params(
+    ("affiliate_id" = String, Path, description = "`aff_…`"),
+    ("document_id" = String, Path, description = "`doc_…`"),
+    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+), responses(
+    (status = 204, description = "Gone, with its file"),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    named: NamedInside,
+    if_match: IfMatch,
+) -> Response {
+    let deleted = async {
+        may_judge(&caller)?;
+        let (affiliate, document_id) = inside(named)?;
+        let mut tx = db::tenant_tx(&app, &caller).await.map_err(Failure::writing)?;
+        let document = locked(&mut tx, &affiliate, &document_id, &if_match).await?;
+        sqlx::query!("delete from verification_document where document_id = $1", document_id)
+            .execute(&mut *tx)
+            .await
+            .map_err(Failure::writing)?;
+        let detail = json!({"document_type": document.1.document_type, "status": document.1.status});
+        audit::record(&mut tx, &caller, "document.delete", &document_id, None, Some(document.0), detail)
+            .await?;
+        // The file first: a row without a file is seen and can be deleted again, a file without a row is not.
+        app.cabinet.store.delete(&ObjectName::stored(document.1.object_name)).await?;
+        tx.commit().await.map_err(Failure::writing)?;
+        Ok::<_, Failure>(StatusCode::NO_CONTENT.into_response())
+    };
+    deleted.await.unwrap_or_else(|failure| ForPrograms(failure).into_response())
+}
+
+fn may_judge(caller: &Caller) -> Result<(), Failure> {
+    caller.require_operator()?;
+    caller.require(Scope::AffiliatesReview)
+}
+
+fn answer(judged: Result<Document, Failure>) -> Response {
+    match judged {
+        Ok(document) => versioned(document.row_version, DocumentAnswer::new(document, Viewer::Operator)),
+        Err(failure) => ForPrograms(failure).into_response(),
+    }
+}
+
+async fn judge(
+    app: &App,
+    caller: &Caller,
+    named: NamedInside,
+    if_match: &IfMatch,
+    finding: Finding,
+) -> Result<Document, Failure> {
+    let (affiliate, document_id) = inside(named)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let (affiliate_id, document) = locked(&mut tx, &affiliate, &document_id, if_match).await?;
+    if document.status != "pending" {
+        return Err(illegal_state("document", &document.status, finding.status()));
+    }
+    sqlx::query!(
+        "update verification_document set status = $2, rejection_reason = $3, reviewer = $4, verified_at = now(), \
+         row_version = row_version + 1 where document_id = $1",
+        document_id,
+        finding.status(),
+        finding.reason(),
+        caller.actor()
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(Failure::writing)?;
+    let detail = json!({"document_type": document.document_type, "reason": finding.reason()});
+    audit::record(&mut tx, caller, finding.action(), &document_id, None, Some(affiliate_id), detail).await?;
+    if let Finding::Rejected(reason) = &finding {
+        letters::document_rejected(&mut tx, affiliate_id, &document.document_type, reason).await?;
+    }
+    let judged = one(&mut tx, affiliate_id, &document_id).await?.ok_or_else(no_such_document)?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(judged)
+}
+
+/// The document as it is now, and stays until this transaction ends.
+async fn locked(
+    conn: &mut PgConnection,
+    affiliate: &str,
+    document_id: &str,
+    if_match: &IfMatch,
+) -> Result<(i64, Document), Failure> {
+    let affiliate_id = find(&mut *conn, affiliate).await?.ok_or_else(no_such_document)?;
+    sqlx::query!(
+        "select document_id from verification_document where document_id = $1 and affiliate_id = $2 for update",
+        document_id,
+        affiliate_id
+    )
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(Failure::writing)?
+    .ok_or_else(no_such_document)?;
+    let document = one(conn, affiliate_id, document_id).await?.ok_or_else(no_such_document)?;
+    if_match.check(document.row_version)?;
+    Ok((affiliate_id, document))
+}

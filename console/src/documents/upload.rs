@@ -1,0 +1,194 @@
+//! `POST /v1/affiliate/documents`: one file, as the body or in a form.
+
+use std::time::Duration;
+
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+
+use super::answer::{Document, DocumentAnswer, Viewer};
+use super::inspect::{Fit, inspect};
+use super::received::{Upload, bad, read};
+use super::{MAX_DOCUMENTS, OWN};
+use crate::affiliates::own_affiliate;
+use crate::api::given::Given;
+use crate::auth::{Caller, Scope};
+use crate::conventions::etag::versioned;
+use crate::problem::{Failure, ForPrograms, Problem};
+use crate::server::App;
+use crate::store::{ObjectName, StoreError};
+use crate::{audit, db};
+
+/// The kinds of proof, as Postgres checks them.
+const TYPES: [&str; 6] = ["identity", "address", "tax", "bank", "company", "other"];
+
+/// How long a file may take to arrive: 5 MB within it are 4 Mbit/s. An answer may take little longer.
+const ARRIVAL: Duration = Duration::from_secs(11);
+
+/// How long an upload waits until another one is through.
+const TURN: Duration = Duration::from_secs(1);
+
+/// What a form has.
+#[derive(ToSchema)]
+#[schema(as = DocumentForm)]
+#[expect(dead_code, reason = "it only describes what is read piece by piece")]
+struct Form {
+    /// `identity`, `address`, `tax`, `bank`, `company` or `other`.
+    document_type: String,
+    /// JPG, PNG, WEBP or PDF, 5 MB at most.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// Takes in one document.
+#[utoipa::path(post, path = OWN, tag = "documents", params(
+    ("type" = Option<String>, Query, description = "`identity`, `address`, `tax`, `bank`, `company` or `other`; forms may say it in `document_type`"),
+), request_body(content(
+    (Form = "multipart/form-data"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"),
+    (Vec<u8> = "application/pdf"),
+)), responses(
+    (status = 201, description = "Taken in", body = DocumentAnswer, headers(("etag" = String, description = "Its version"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
+pub(super) async fn upload(
+    State(app): State<App>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Response {
+    match take(&app, &caller, query.as_deref().unwrap_or_default(), request).await {
+        Ok(document) => {
+            let place = format!("{OWN}/{}/content", document.document_id);
+            let row_version = document.row_version;
+            let mut response = versioned(row_version, DocumentAnswer::new(document, Viewer::Affiliate));
+            *response.status_mut() = StatusCode::CREATED;
+            if let Ok(place) = HeaderValue::try_from(place) {
+                response.headers_mut().insert(header::LOCATION, place);
+            }
+            response
+        }
+        Err(failure) => ForPrograms(failure).into_response(),
+    }
+}
+
+async fn take(app: &App, caller: &Caller, query: &str, request: Request) -> Result<Document, Failure> {
+    let affiliate_id = own_affiliate(caller)?;
+    caller.require(Scope::ProgrammeWrite)?;
+    let mut given = Given::read(query);
+    let asked = given.word("type", &TYPES);
+    given.finish("type").map_err(Failure::Parameters)?;
+    // Whoever has enough need not send another five megabytes to be told so.
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    check_quota(count(&mut snapshot, affiliate_id).await?)?;
+    snapshot.commit().await?;
+
+    let turn = tokio::time::timeout(TURN, app.cabinet.uploads.acquire()).await;
+    let Ok(Ok(_turn)) = turn else { return Err(StoreError::Busy.into()) };
+    let arrived = tokio::time::timeout(ARRIVAL, read(request)).await;
+    let Upload { file, document_type } = arrived.unwrap_or(Err(Failure::BodyCutShort))?;
+    let document_type = kind_of_proof(asked, document_type)?;
+    let fit = inspect(&app.cabinet, file).await?;
+    keep(app, caller, affiliate_id, &document_type, fit).await
+}
+
+/// The type of document, from the address or from the form.
+fn kind_of_proof(asked: Option<String>, in_form: Option<String>) -> Result<String, Failure> {
+    let known = TYPES.join(", ");
+    match (asked, in_form) {
+        (Some(asked), None) => Ok(asked),
+        (None, Some(said)) if TYPES.contains(&said.as_str()) => Ok(said),
+        (None, Some(_)) => {
+            Err(bad("document_type", "unknown_value", format!("`document_type` must be one of {known}")))
+        }
+        (None, None) => {
+            let detail =
+                format!("say which document it is: ?type= or a form's part `document_type`, one of {known}");
+            Err(bad("document_type", "missing_field", detail))
+        }
+        (Some(_), Some(_)) => {
+            Err(bad("document_type", "repeated_field", "say `type` or `document_type`, not both"))
+        }
+    }
+}
+
+/// The row, the audit and the file, or none of them.
+async fn keep(
+    app: &App,
+    caller: &Caller,
+    affiliate_id: i64,
+    document_type: &str,
+    fit: Fit,
+) -> Result<Document, Failure> {
+    let name = ObjectName::random()?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let stored = async {
+        // Two uploads of one affiliate count each other.
+        sqlx::query!(
+            "select affiliate_id from affiliate where affiliate_id = $1 for no key update",
+            affiliate_id
+        )
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(Failure::writing)?;
+        check_quota(count(&mut tx, affiliate_id).await?)?;
+        let document_id = insert(&mut tx, affiliate_id, document_type, &name, &fit).await?;
+        let detail = json!({"document_type": document_type, "content_type": fit.kind.content_type(), "size_bytes": fit.content.len()});
+        audit::record(&mut tx, caller, "document.submit", &document_id, None, Some(affiliate_id), detail)
+            .await?;
+        let document = super::answer::one(&mut tx, affiliate_id, &document_id).await?;
+        app.cabinet.store.put(&name, fit.content).await?;
+        document.ok_or_else(|| Failure::Fault("a document that was just written is not there".to_owned()))
+    };
+    let document = stored.await?;
+    if let Err(error) = tx.commit().await {
+        if let Err(error) = app.cabinet.store.delete(&name).await {
+            tracing::warn!(%error, object = name.as_str(), "a file without a document was left behind");
+        }
+        return Err(Failure::writing(error));
+    }
+    Ok(document)
+}
+
+async fn insert(
+    conn: &mut PgConnection,
+    affiliate_id: i64,
+    document_type: &str,
+    name: &ObjectName,
+    fit: &Fit,
+) -> Result<String, Failure> {
+    sqlx::query_scalar!(
+        "insert into verification_document \
+         (affiliate_id, document_type, object_name, content_type, size_bytes, content_sha256) \
+         values ($1, $2, $3, $4, $5, $6) returning document_id",
+        affiliate_id,
+        document_type,
+        name.as_str(),
+        fit.kind.content_type(),
+        fit.content.len() as i64,
+        fit.sha256.as_slice()
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(Failure::writing)
+}
+
+async fn count(conn: &mut PgConnection, affiliate_id: i64) -> Result<i64, Failure> {
+    let counted = sqlx::query_scalar!(
+        "select count(*) from verification_document where affiliate_id = $1",
+        affiliate_id
+    );
+    Ok(counted.fetch_one(conn).await?.unwrap_or_default())
+}
+
+fn check_quota(count: i64) -> Result<(), Failure> {
+    if count < MAX_DOCUMENTS {
+        return Ok(());
+    }
+    let words = format!(
+        "you have sent {MAX_DOCUMENTS} documents, which is as many as are kept; ask us to remove one"
+    );
+    Err(Failure::Quota("too_many_documents", words))
+}
