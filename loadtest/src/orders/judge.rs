@@ -115,13 +115,18 @@ pub(super) fn judge(
     findings
 }
 
+/// Whether a payout ever had a part in it, and be it that the next took it back.
+fn was_paid(stored: &Stored) -> bool {
+    stored.positions.keys().any(|position| position.account == Account::Cash)
+}
+
 /// What the reference takes over.
 fn decided(stored: &Stored, payouts: Payouts) -> Decided {
-    let has_cash = stored.positions.keys().any(|position| position.account == Account::Cash);
-    let credited = stored.row.link_id.zip(stored.row.affiliate_id);
+    let row = &stored.row;
+    let credited = row.link_id.zip(row.affiliate_id).zip(row.credited_by.clone());
     let credited =
-        credited.map(|(link, affiliate)| (LinkId(link.cast_unsigned()), affiliate.cast_unsigned()));
-    let paid_to = credited.filter(|_| has_cash && payouts == Payouts::Some);
+        credited.map(|((link, affiliate), by)| (LinkId(link.cast_unsigned()), affiliate.cast_unsigned(), by));
+    let paid_to = credited.filter(|_| was_paid(stored) && payouts == Payouts::Some);
     Decided { is_held: stored.row.is_held, paid_to }
 }
 
@@ -213,7 +218,7 @@ impl Findings {
     }
 
     fn verdicts(&mut self, name: &Name, stored: &Stored, expected: &Expected, payouts: Payouts) {
-        if payouts == Payouts::Some && ledger::paid(&stored.positions) != 0 {
+        if payouts == Payouts::Some && was_paid(stored) {
             return; // what came after the payout was judged without a chance
         }
         let codes = expected.verdicts.iter().map(|(text, verdict)| (text.clone(), verdict.code().to_owned()));

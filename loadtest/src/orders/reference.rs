@@ -24,8 +24,8 @@ use super::world::World;
 pub(super) struct Decided {
     /// Whether somebody has to look at the order first.
     pub(super) is_held: bool,
-    /// Who was credited when it was first paid.
-    pub(super) paid_to: Option<(LinkId, u64)>,
+    /// Who was credited when it was first paid, and by what.
+    pub(super) paid_to: Option<(LinkId, u64, String)>,
 }
 
 /// What an order must be.
@@ -126,11 +126,11 @@ impl Expected {
             }
             _ => false,
         });
-        if let Some((link, affiliate)) = decided.paid_to {
+        if let Some((link, affiliate, by)) = &decided.paid_to {
             // Whoever was paid stays credited, if ever they could be.
             let mut good = candidates.iter().zip(&verdicts).filter(|(_, verdict)| could_be(**verdict));
             let paid = good.find_map(|(candidate, _)| {
-                credit(candidate).filter(|c| (c.link, c.affiliate) == (link, affiliate))
+                credit(candidate).filter(|c| (&c.link, &c.affiliate, c.by) == (link, affiliate, by))
             });
             self.credit = paid.or(self.credit);
         }
@@ -176,8 +176,13 @@ impl Expected {
     }
 }
 
+/// Whether it may have won when only a part of the order was known: other candidates may have come later, or a report
+/// that dates the order otherwise.
 fn could_be(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Credited | Verdict::Later | Verdict::BehindClick | Verdict::BehindCoupon)
+    let is_beaten = matches!(verdict, Verdict::Later | Verdict::BehindClick | Verdict::BehindCoupon);
+    let hangs_on_the_date =
+        matches!(verdict, Verdict::BeforeWindow | Verdict::AfterOrder | Verdict::CouponNotValid);
+    verdict == Verdict::Credited || is_beaten || hangs_on_the_date
 }
 
 fn credit(candidate: &Candidate) -> Option<Credit> {
