@@ -99,6 +99,11 @@ impl DataFolder {
         self.root.join("mails")
     }
 
+    /// Where the console keeps affiliates' documents.
+    pub fn documents(&self) -> PathBuf {
+        self.root.join("documents")
+    }
+
     fn try_lock(&self) -> anyhow::Result<Option<InUse>> {
         let path = self.root.join("onebox.lock");
         let mut options = OpenOptions::new();

@@ -102,6 +102,7 @@ pub(crate) async fn start(
     console.set("DATABASE_URL", &stores.console_database);
     // What is on this machine is for whoever is: everybody else needs a key or an account.
     console.set("CONSOLE_MAIL_DIR", &machine.folder.mails().display().to_string());
+    console.set("CONSOLE_DOCUMENT_DIR", &machine.folder.documents().display().to_string());
     if addresses.console.ip().is_loopback() {
         console.set("CONSOLE_OPEN_REPORTS", "true");
     }
@@ -137,7 +138,7 @@ struct Service {
 }
 
 /// Settings that hold a secret or an address; a service gets those that were set for it and no other's.
-const NOT_INHERITED: [&str; 11] = [
+const NOT_INHERITED: [&str; 12] = [
     "DATABASE_URL",
     "REDIS_URL",
     "LINKLEDGER_SECRET",
@@ -148,6 +149,7 @@ const NOT_INHERITED: [&str; 11] = [
     "CONSOLE_SMTP_URL",
     "CONSOLE_MAIL_FROM",
     "CONSOLE_MAIL_DIR",
+    "CONSOLE_DOCUMENT_DIR",
     "REDIRECTOR_WORKERS",
 ];
 
