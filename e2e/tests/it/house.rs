@@ -150,7 +150,7 @@ impl House {
         Ok(serde_json::from_slice(&std::fs::read(self.data().join("processes.json"))?)?)
     }
 
-    fn address(&self, name: &str, which: &str) -> Result<SocketAddr> {
+    pub(crate) fn address(&self, name: &str, which: &str) -> Result<SocketAddr> {
         let board = self.board()?;
         Ok(board[name][which].as_str().with_context(|| format!("{name} has no {which}"))?.parse()?)
     }

@@ -3,6 +3,7 @@
 mod audit;
 mod chaos;
 mod demo;
+mod deploy;
 mod flush_million;
 mod house;
 mod journeys;
