@@ -24,11 +24,12 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use common::token::Keyring;
 use runtime::{Shutdown, clock};
-use sqlx::{Postgres, Transaction};
+use sqlx::{Acquire as _, Postgres, Transaction};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
+use self::batch::Batch;
 use self::order::Key;
 use self::take::{Taken, forget_due, put_aside, take_due, take_matured};
 use crate::listen::listen;
@@ -169,60 +170,83 @@ async fn settle_batch(
         return Ok((Settled::default(), 0));
     }
     let rows = taken.rows;
-    let settled = match settle_taken(tx, keyring, &taken, now).await {
-        Ok(settled) => settled,
+    let batches = match settle_taken(&mut tx, keyring, &taken, now).await {
+        Ok(batch) => vec![batch],
         Err(error) if is_about_data(&error) => {
             warn!("a batch cannot be settled, so each of its orders is by itself: {error:#}");
-            one_by_one(stores, keyring, taken, now).await?
+            one_by_one(&mut tx, keyring, &taken, now).await?
         }
         Err(error) => return Err(error),
     };
+    tx.commit().await.context("cannot commit; the orders are settled again")?;
+    let mut settled = Settled::default();
+    for batch in &batches {
+        batch.export();
+        settled.add(Settled { orders: batch.orders, put_aside: batch.put_aside() });
+    }
+    taken.note_lag(clock::now_us());
     metrics::counter!("aggregator_settled_orders_total").increment(settled.orders as u64);
     Ok((settled, rows))
 }
 
+/// Settles what was taken, or changes nothing: behind a savepoint, so that after a failure nobody else can take it.
 async fn settle_taken(
-    mut tx: Transaction<'_, Postgres>,
+    tx: &mut Transaction<'_, Postgres>,
     keyring: &Keyring,
     taken: &Taken,
     now: DateTime<Utc>,
-) -> anyhow::Result<Settled> {
-    let batch = batch::settle(&mut tx, keyring, &taken.keys, now).await?;
-    forget_due(&mut tx, &taken.due).await?;
-    for (key, unreadable) in &batch.unreadable {
-        tell(key, unreadable);
-        put_aside(&mut tx, key).await?;
+) -> anyhow::Result<Batch> {
+    let mut point = tx.begin().await.context("cannot reach Postgres")?;
+    let written = async {
+        let batch = batch::settle(&mut point, keyring, &taken.keys, now).await?;
+        forget_due(&mut point, &taken.due).await?;
+        for (key, unreadable) in &batch.unreadable {
+            tell(key, unreadable);
+            put_aside(&mut point, key).await?;
+        }
+        // The ledger's balance is judged now, while it is known whose entries these are.
+        sqlx::query("set constraints all immediate")
+            .execute(&mut *point)
+            .await
+            .context("the ledger refuses")?;
+        anyhow::Ok(batch)
+    };
+    match written.await {
+        Ok(batch) => {
+            point.commit().await.context("cannot keep a batch")?;
+            Ok(batch)
+        }
+        Err(error) => {
+            point.rollback().await.context("cannot take a batch back")?;
+            Err(error)
+        }
     }
-    tx.commit().await.context("cannot commit; the orders are settled again")?;
-    batch.export();
-    taken.note_lag(clock::now_us());
-    Ok(Settled { orders: batch.orders, put_aside: batch.unreadable.len() })
 }
 
 async fn one_by_one(
-    stores: &Stores,
+    tx: &mut Transaction<'_, Postgres>,
     keyring: &Keyring,
-    taken: Taken,
+    taken: &Taken,
     now: DateTime<Utc>,
-) -> anyhow::Result<Settled> {
-    let mut settled = Settled::default();
+) -> anyhow::Result<Vec<Batch>> {
+    let mut batches = Vec::new();
     for alone in taken.split() {
-        match settle_taken(begin(stores).await?, keyring, &alone, now).await {
-            Ok(one) => settled.add(one),
+        match settle_taken(tx, keyring, &alone, now).await {
+            Ok(batch) => batches.push(batch),
             Err(error) if is_about_data(&error) => {
-                let mut tx = begin(stores).await?;
-                forget_due(&mut tx, &alone.due).await?;
-                for key in &alone.keys {
-                    tell(key, &error);
-                    put_aside(&mut tx, key).await?;
+                forget_due(tx, &alone.due).await?;
+                let mut batch = Batch::default();
+                for key in alone.keys {
+                    tell(&key, &error);
+                    put_aside(tx, &key).await?;
+                    batch.refused += 1;
                 }
-                tx.commit().await.context("cannot put an order aside")?;
-                settled.put_aside += 1;
+                batches.push(batch);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(settled)
+    Ok(batches)
 }
 
 async fn begin(stores: &Stores) -> anyhow::Result<Transaction<'static, Postgres>> {

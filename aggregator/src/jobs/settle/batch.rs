@@ -14,16 +14,24 @@ use crate::jobs::attribute::attribute;
 use crate::moment::millis;
 
 /// What came of a batch.
+#[derive(Default)]
 pub(super) struct Batch {
     /// Orders that were settled.
     pub(super) orders: usize,
     /// Orders with an event that cannot be read.
     pub(super) unreadable: Vec<(Key, anyhow::Error)>,
+    /// Orders that cannot be written.
+    pub(super) refused: usize,
     /// How many orders became unattributed, by reason.
     unattributed: BTreeMap<&'static str, u64>,
 }
 
 impl Batch {
+    /// Orders that are looked at again later.
+    pub(super) fn put_aside(&self) -> usize {
+        self.unreadable.len() + self.refused
+    }
+
     /// Exports what is known only once the batch is committed.
     pub(super) fn export(&self) {
         for (reason, orders) in &self.unattributed {
@@ -56,5 +64,5 @@ pub(super) async fn settle(
     write::write(tx, &outcomes, now).await?;
     spread::wake_siblings(tx, &outcomes).await?;
     daily::add(tx, &outcomes).await?;
-    Ok(Batch { orders: outcomes.len(), unreadable, unattributed })
+    Ok(Batch { orders: outcomes.len(), unreadable, refused: 0, unattributed })
 }

@@ -31,12 +31,12 @@ pub(super) struct Due {
 
 impl Taken {
     /// The same work, each order by itself.
-    pub(super) fn split(self) -> impl Iterator<Item = Self> {
+    pub(super) fn split(&self) -> impl Iterator<Item = Self> {
         let mut due: BTreeMap<Key, Vec<Due>> = BTreeMap::new();
-        for row in self.due {
-            due.entry(row.key.clone()).or_default().push(row);
+        for row in &self.due {
+            due.entry(row.key.clone()).or_default().push(row.clone());
         }
-        self.keys.into_iter().map(move |key| {
+        self.keys.clone().into_iter().map(move |key| {
             let due = due.remove(&key).unwrap_or_default();
             Self { rows: due.len(), due, keys: BTreeSet::from([key]) }
         })
