@@ -160,11 +160,12 @@ impl House {
         Pid::from_raw(i32::try_from(pid)?).context("a pid")
     }
 
-    /// kill -9, then waits until `onebox` has started another one.
+    /// kill -9, then waits until `onebox` has started another one. What is being started again is awaited first.
     pub(crate) fn kill(&self, name: &str) -> Result<()> {
+        until(&format!("{name} runs"), SOON, || Ok(self.pid(name).is_ok()))?;
         let pid = self.pid(name)?;
         kill_process(pid, Signal::KILL)?;
-        until(&format!("{name} runs again"), SOON, || Ok(self.pid(name)? != pid))
+        until(&format!("{name} runs again"), SOON, || Ok(self.pid(name).is_ok_and(|again| again != pid)))
     }
 
     pub(crate) fn signal(&self, name: &str, signal: Signal) -> Result<()> {
