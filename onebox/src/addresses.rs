@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, ensure};
 use tracing::info;
 
-use crate::servers::{free_port_on, is_free};
+use crate::servers::{free_port_on, give, is_free};
 
 /// What to do about an address that somebody else listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,9 @@ impl Addresses<Wanted> {
              address (port 0 takes a free one)",
             taken.join(" and ")
         );
+        for wanted in all {
+            give(wanted.address.port());
+        }
         Ok(Addresses {
             redirect: self.redirect.settle()?,
             console: self.console.settle()?,

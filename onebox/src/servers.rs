@@ -11,9 +11,11 @@ pub mod postgres;
 pub mod redis;
 mod shared;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
+use std::sync::{Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 
@@ -36,9 +38,13 @@ const SERVER_PORTS: RangeInclusive<u16> = 20_000..=31_999;
 /// How many of them to try before taking any port at all.
 const PORT_TRIES: u32 = 200;
 
-/// A loopback port that is free now.
+/// Ports that this process has given away, whether or not somebody listens on them yet. Two of one house that happened
+/// to be the same would let one service answer for another.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A loopback port that is free now and was not given to anybody by this process.
 ///
-/// Nothing reserves it, but it was chosen at random: two programs that ask at the same moment hardly get the same.
+/// Nothing else reserves it, but it was chosen at random: two programs that ask at the same moment hardly get the same.
 pub fn free_port() -> io::Result<u16> {
     free_port_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map(|address| address.port())
 }
@@ -49,11 +55,16 @@ pub(crate) fn free_port_on(mut address: SocketAddr) -> io::Result<SocketAddr> {
     for _ in 0..PORT_TRIES {
         let random = getrandom::u32().map_err(io::Error::other)?;
         address.set_port(first + (random % count) as u16);
-        if is_free(address) {
+        if is_free(address) && give(address.port()) {
             return Ok(address);
         }
     }
     TcpListener::bind((address.ip(), 0))?.local_addr()
+}
+
+/// Notes that a port is somebody's. False: it was before.
+pub(crate) fn give(port: u16) -> bool {
+    GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port)
 }
 
 /// Whether something could listen on this address now.
@@ -66,4 +77,16 @@ pub fn random_hex(bytes: usize) -> anyhow::Result<String> {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
     Ok(HEXLOWER.encode(&random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_port_is_given_twice() {
+        // Of 1,000 ports that are only free, some 40 pairs would be the same.
+        let ports: Vec<u16> = (0..1_000).map(|_| free_port().expect("a port")).collect();
+        assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), ports.len());
+    }
 }

@@ -30,11 +30,13 @@ pub async fn run(config: UpConfig, shutdown: Shutdown) -> anyhow::Result<()> {
     let folder = DataFolder::at(&config.data_dir)?;
     let _ours = folder.take()?;
     end_leftovers(&folder.processes());
+    // The stores' ports first: they are kept from one start to the next.
+    let state = State::load_or_choose(&folder)?;
     let addresses = config.addresses.settle()?;
     stop_on_hangup(&shutdown)?;
     let mut machine = Machine::new(folder)?;
     let outcome = tokio::select! {
-        outcome = build_up(&config, &addresses, &mut machine) => outcome,
+        outcome = build_up(&config, &addresses, state, &mut machine) => outcome,
         () = shutdown.stopping() => Ok(None),
     };
     if let Ok(Some(Up { links, state })) = &outcome
@@ -69,10 +71,10 @@ fn doors(addresses: &Addresses<SocketAddr>) -> Doors {
 async fn build_up(
     config: &UpConfig,
     addresses: &Addresses<SocketAddr>,
+    mut state: State,
     machine: &mut Machine,
 ) -> anyhow::Result<Option<Up>> {
     machine.progress.doing("preparing the stores");
-    let mut state = State::load_or_choose(&machine.folder)?;
     let stores = stores::start(config, &state, machine).await?;
     state.stores = Some(stores.owner.clone());
     state.save(&machine.folder)?;
