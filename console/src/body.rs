@@ -64,6 +64,11 @@ impl Form {
     pub fn take(&mut self, field: &str) -> String {
         self.0.remove(field).unwrap_or_default()
     }
+
+    /// What was not taken yet, as names and values.
+    pub fn into_pairs(self) -> impl Iterator<Item = (String, String)> {
+        self.0.into_iter()
+    }
 }
 
 /// A form of somebody who is not signed in. Check the request's origin first.
@@ -93,6 +98,11 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T,
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| unfit(&error))?;
     reader.end().map_err(|error| Failure::NotJson(format!("the body cannot be read: {error}")))?;
     Ok(value)
+}
+
+/// The same of a value that a form made.
+pub fn value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Failure> {
+    serde_path_to_error::deserialize(value).map_err(|error| unfit(&error))
 }
 
 /// Serde says what is wrong in words; programs want a code and the field.

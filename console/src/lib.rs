@@ -2,8 +2,7 @@
 //!
 //! This crate books nothing: it writes down what shops report and what people decide, each under a role that can do no
 //! more, and reads everything else. It never speaks to Redis, so it shows what was counted for good and nothing that
-//! might still be lost. It answers to its own names only, runs no script on its pages and loads nothing from anywhere
-//! else.
+//! might still be lost. It answers to its own names only, and its pages load nothing from anywhere else.
 
 pub mod accounts;
 pub mod affiliates;
@@ -26,7 +25,7 @@ pub mod limits;
 pub mod mail;
 pub mod openapi;
 pub mod outgoing;
-pub mod pages;
+pub(crate) mod pages;
 pub mod problem;
 pub mod programme;
 pub mod report;

@@ -3,68 +3,61 @@
 //! Invariant: nothing that somebody typed reaches a page unescaped; templates escape everything, and no filter in them
 //! turns that off.
 
-mod chart;
-pub mod docs;
+mod again;
+pub(crate) mod docs;
+#[expect(dead_code, reason = "the pages that use all of it are being written")]
+mod form;
 mod format;
-pub mod link;
-pub mod links;
-pub mod mails;
-pub mod message;
+mod link;
+mod links;
+mod live;
+mod mails;
+#[expect(dead_code, reason = "the pages that use all of it are being written")]
+mod markup;
+pub(crate) mod message;
 mod parts;
 mod period;
-pub mod sign_in;
+#[expect(dead_code, reason = "the pages that use all of it are being written")]
+mod shell;
+mod sign_in;
+mod spark;
+mod splits;
 mod strip;
+#[expect(dead_code, reason = "the pages that use all of it are being written")]
+mod toast;
+#[expect(dead_code, reason = "the pages that use all of it are being written")]
+mod visit;
 
 use askama::Template;
+use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use runtime::clock;
 
-use crate::assets;
-use crate::auth::{Caller, Via};
-use crate::problem::{Failure, ForPeople};
+use crate::server::App;
+
+/// The routes of the pages.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(home))
+        .route("/links", get(links::show))
+        .route("/links/{code}", get(link::show))
+        .route("/live/waiting", get(live::waiting))
+        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-in/again", get(again::show).post(again::submit))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/forgot-password", get(sign_in::forgot).post(sign_in::ask))
+        .route("/set-password", get(sign_in::choose).post(sign_in::set))
+        .route("/verify-email", get(sign_in::offer_to_verify).post(sign_in::verify))
+        .route("/mails", get(mails::list))
+        .route("/mails/{name}", get(mails::one))
+}
 
 /// The front door leads to the report on links.
-pub async fn home() -> Redirect {
-    Redirect::temporary("/links")
-}
-
-/// What the frame around every page shows.
-struct Frame {
-    style: String,
-    icon: String,
-    /// The instant the page was made, `20 Nov 2026, 14:10 UTC`.
-    made_at: String,
-    /// Who is signed in.
-    visitor: Option<Signed>,
-}
-
-/// Somebody who is signed in, as every page shows them.
-struct Signed {
-    name: String,
-    /// What their forms send along.
-    csrf: String,
-}
-
-impl Frame {
-    /// The frame of somebody's page.
-    fn of(now: DateTime<Utc>, caller: &Caller) -> Self {
-        let visitor = match &caller.via {
-            Via::Session { csrf, .. } => Some(Signed { name: caller.name.clone(), csrf: csrf.clone() }),
-            Via::Key(_) | Via::Nothing => None,
-        };
-        Self { visitor, ..Self::new(now) }
-    }
-
-    fn new(now: DateTime<Utc>) -> Self {
-        Self {
-            style: assets::style_address(),
-            icon: assets::icon_address(),
-            made_at: now.format("%-d %b %Y, %H:%M UTC").to_string(),
-            visitor: None,
-        }
-    }
+async fn home() -> Redirect {
+    Redirect::to("/links")
 }
 
 fn render(status: StatusCode, page: &impl Template) -> Response {
@@ -74,13 +67,6 @@ fn render(status: StatusCode, page: &impl Template) -> Response {
             tracing::error!(%error, "a template cannot be rendered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
-    }
-}
-
-fn show(page: Result<impl Template, Failure>) -> Response {
-    match page {
-        Ok(page) => render(StatusCode::OK, &page),
-        Err(failure) => ForPeople(failure).into_response(),
     }
 }
 

@@ -251,7 +251,7 @@ impl Failure {
     }
 
     /// Says in the log what the answer leaves out.
-    fn log(&self) {
+    pub(crate) fn log(&self) {
         match self {
             Self::DatabaseAway(cause) => tracing::warn!(%cause, "the database cannot be asked"),
             Self::NotWritten(cause) => tracing::warn!(%cause, "the database cannot be written to"),
@@ -264,7 +264,7 @@ impl Failure {
         }
     }
 
-    fn add_headers(&self, response: &mut Response) {
+    pub(crate) fn add_headers(&self, response: &mut Response) {
         let headers = response.headers_mut();
         let mut say = |name, value| {
             headers.insert(name, HeaderValue::from_static(value));

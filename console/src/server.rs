@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::get;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -29,7 +29,6 @@ use crate::front::Front;
 use crate::intake::Door;
 use crate::limits::Limits;
 use crate::outgoing::Reach;
-use crate::pages::sign_in;
 use crate::seal::Seal;
 use crate::vault::Vault;
 use crate::{
@@ -95,18 +94,9 @@ pub fn router(app: App, requests_per_minute: u32) -> Router {
         .merge(documents::routes())
         .split_for_parts();
     Router::new()
-        .route("/", get(pages::home))
-        .route("/links", get(pages::links::show))
-        .route("/links/{code}", get(pages::link::show))
         .route(api::LINKS_PATH, get(api::links))
         .route("/v1/reports/summary", get(api::summary))
-        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
-        .route("/sign-out", post(sign_in::leave))
-        .route("/forgot-password", get(sign_in::forgot).post(sign_in::ask))
-        .route("/set-password", get(sign_in::choose).post(sign_in::set))
-        .route("/verify-email", get(sign_in::offer_to_verify).post(sign_in::verify))
-        .route("/mails", get(pages::mails::list))
-        .route("/mails/{name}", get(pages::mails::one))
+        .merge(pages::routes())
         .merge(described)
         .merge(openapi::routes(&openapi))
         .merge(assets::routes())

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -178,17 +179,28 @@ pub(super) async fn end(State(app): State<App>, caller: Caller, headers: HeaderM
 ), security(("session" = [])))]
 pub(super) async fn reauthenticate(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let outcome = async {
-        let (account_id, session) = own_account(&caller)?;
+        own_account(&caller)?;
         let Reauthentication { password, totp } = body::decision(request).await?;
-        let now = now();
-        sign_in::reauthenticate(&app, account_id, password, totp.as_deref(), now).await?;
-        sqlx::query!("update session set reauthenticated_at = $2 where session_sha256 = $1", &session.0, now)
-            .execute(&app.accounts)
-            .await
-            .map_err(Failure::writing)?;
-        Ok(())
+        prove_again(&app, &caller, password, totp.as_deref(), now()).await
     };
     done(outcome.await)
+}
+
+/// Checks the password of whoever has this session, and notes that they are known again.
+pub(crate) async fn prove_again(
+    app: &App,
+    caller: &Caller,
+    password: String,
+    code: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let (account_id, session) = own_account(caller)?;
+    sign_in::reauthenticate(app, account_id, password, code, now).await?;
+    sqlx::query!("update session set reauthenticated_at = $2 where session_sha256 = $1", &session.0, now)
+        .execute(&app.accounts)
+        .await
+        .map_err(Failure::writing)?;
+    Ok(())
 }
 
 /// Changes one's own password. Every other session of the account ends.

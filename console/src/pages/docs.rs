@@ -6,7 +6,8 @@ use axum::response::Response;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
-use super::{Frame, now, render};
+use super::shell::Frame;
+use super::{now, render};
 
 /// The methods an address may have, in the order they are shown.
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -22,7 +23,7 @@ struct DocsPage<'a> {
 
 /// What the page shows: worked out once.
 #[derive(Clone, Debug)]
-pub struct Docs {
+pub(crate) struct Docs {
     about: String,
     groups: Vec<Group>,
     shapes: Vec<Shape>,
@@ -64,7 +65,7 @@ struct Shape {
 
 impl Docs {
     /// The page for a description.
-    pub fn of(described: &OpenApi) -> Self {
+    pub(crate) fn of(described: &OpenApi) -> Self {
         let all = serde_json::to_value(described).unwrap_or_default();
         let mut groups: Vec<Group> = Vec::new();
         for (path, methods) in all["paths"].as_object().into_iter().flatten() {
@@ -88,7 +89,7 @@ impl Docs {
     }
 
     /// Answers `/docs`.
-    pub fn show(&self) -> Response {
+    pub(crate) fn show(&self) -> Response {
         let Self { about, groups, shapes } = self;
         render(StatusCode::OK, &DocsPage { frame: Frame::new(now()), about, groups, shapes })
     }

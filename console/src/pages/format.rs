@@ -45,7 +45,7 @@ pub(super) fn conversion(earnings: Option<&Earnings>, human: u64) -> String {
 }
 
 /// `1234.50 EUR` → `1,234.50 EUR`: the digits it begins with, in groups.
-fn grouped(amount: &str) -> String {
+pub(super) fn grouped(amount: &str) -> String {
     let end = amount.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(amount.len());
     amount[..end].parse().map_or_else(|_| amount.to_owned(), |whole| count(whole) + &amount[end..])
 }

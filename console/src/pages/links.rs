@@ -1,17 +1,18 @@
 //! `/links`: the programme's clicks, the links they came through, and what they brought.
 
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
-use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::chart::{self, Chart};
-use super::parts::{Controls, Figures, LinkState, SeriesRow, series};
+use super::markup::Badge;
+use super::parts::{Controls, Figures, SeriesRow, series, standing};
 use super::period::{Sort, View, bad};
+use super::shell::{Frame, Place as Part};
 use super::strip::Strip;
-use super::{Frame, format, now};
-use crate::auth::{Caller, Scope, Visitor};
+use super::visit::Visit;
+use super::{format, spark};
+use crate::auth::Scope;
 use crate::db;
 use crate::problem::Failure;
 use crate::report::earnings::Earnings;
@@ -31,7 +32,6 @@ struct LinksPage {
     frame: Frame,
     controls: Controls,
     figures: Figures,
-    chart: Chart,
     series: Vec<SeriesRow>,
     /// Days of the whole programme have no unique visits of their own.
     by_day: bool,
@@ -63,7 +63,7 @@ struct Row {
     leads_to: String,
     vendor: String,
     affiliate: String,
-    state: LinkState,
+    state: Badge,
     spark: Option<String>,
     human: String,
     unique: String,
@@ -75,13 +75,14 @@ struct Row {
 }
 
 /// Answers `/links`.
-pub async fn show(State(app): State<App>, Visitor(caller): Visitor, RawQuery(query): RawQuery) -> Response {
-    super::show(page(&app, &caller, query.as_deref().unwrap_or_default(), now()).await)
+pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
+    visit.show(page(&app, &visit).await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str, now: DateTime<Utc>) -> Result<LinksPage, Failure> {
+async fn page(app: &App, visit: &Visit) -> Result<LinksPage, Failure> {
+    let (caller, now) = (&visit.caller, visit.now);
     caller.require(Scope::ReportsRead)?;
-    let view = View::parse(query)?;
+    let view = View::parse(&visit.query)?;
     let range = view.range(now)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let listed = listed(&mut snapshot, &view, &range).await?;
@@ -93,10 +94,9 @@ async fn page(app: &App, caller: &Caller, query: &str, now: DateTime<Utc>) -> Re
     let was_clicked = programme.human + programme.filtered > 0;
     let first = reports.first().filter(|_| !was_clicked);
     Ok(LinksPage {
-        frame: Frame::of(now, caller),
+        frame: visit.frame(Part::Links),
         controls: Controls::new(&view, &range, PATH),
         figures: Figures::of_programme(&programme, &range),
-        chart: Chart::new(&programme.buckets, &range, now),
         series: series(&programme.buckets, range.granularity),
         by_day: false,
         columns: Columns::new(&view),
@@ -133,8 +133,8 @@ impl Row {
             leads_to: link.product.clone().unwrap_or_else(|| link.destination.clone()),
             vendor: link.vendor.clone(),
             affiliate: link.affiliate.clone(),
-            state: LinkState::new(report.standing),
-            spark: chart::sparkline(&report.buckets, range),
+            state: standing(report.standing),
+            spark: spark::sparkline(&report.buckets, range),
             human: format::count(report.human),
             unique: format::count_or_dash(report.unique.people()),
             filtered: format::count(report.filtered),

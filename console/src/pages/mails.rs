@@ -7,8 +7,9 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path as InPath, State};
 use axum::response::Response;
 
-use super::{Frame, now, show};
-use crate::auth::{Caller, Scope, Visitor};
+use super::shell::{Frame, Place};
+use super::visit::Visit;
+use crate::auth::{Caller, Scope};
 use crate::problem::Failure;
 use crate::server::App;
 
@@ -41,24 +42,24 @@ struct Line {
 }
 
 /// The newest mails.
-pub async fn list(State(app): State<App>, Visitor(caller): Visitor) -> Response {
+pub(crate) async fn list(State(app): State<App>, visit: Visit) -> Response {
     let page = async {
-        let folder = folder(&app, &caller)?;
+        let folder = folder(&app, &visit.caller)?;
         let mails = tokio::task::spawn_blocking(move || read_all(&folder)).await;
         let mails = mails.map_err(|error| Failure::Fault(error.to_string()))?;
-        Ok(MailsPage { frame: Frame::of(now(), &caller), mails })
+        Ok(MailsPage { frame: visit.frame(Place::Mails), mails })
     };
-    show(page.await)
+    visit.show(page.await)
 }
 
 /// One mail.
-pub async fn one(
+pub(crate) async fn one(
     State(app): State<App>,
-    Visitor(caller): Visitor,
+    visit: Visit,
     name: Result<InPath<String>, PathRejection>,
 ) -> Response {
     let page = async {
-        let folder = folder(&app, &caller)?;
+        let folder = folder(&app, &visit.caller)?;
         let InPath(name) = name.map_err(|_| Failure::NoSuchPage)?;
         if !is_mail(&name) {
             return Err(Failure::NoSuchPage);
@@ -67,9 +68,9 @@ pub async fn one(
         let read = read.map_err(|error| Failure::Fault(error.to_string()))?;
         let (mail, text) = read.ok_or(Failure::NoSuchPage)?;
         let body = text.lines().map(|line| (line.to_owned(), is_address(&app, line))).collect();
-        Ok(MailPage { frame: Frame::of(now(), &caller), mail, body })
+        Ok(MailPage { frame: visit.frame(Place::Mails), mail, body })
     };
-    show(page.await)
+    visit.show(page.await)
 }
 
 fn is_address(app: &App, line: &str) -> bool {

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use common::link::Standing;
 
 use super::format;
+use super::markup::{Badge, Count};
 use super::period::{Period, View};
 use crate::report::links::LinkReport;
 use crate::report::summary::Summary;
@@ -73,8 +74,12 @@ fn unique_note(unique: Union, range: &Range) -> String {
 pub(super) struct Controls {
     /// What is shown, in words.
     pub(super) span: String,
+    /// The size of buckets, for the chart.
+    pub(super) by: &'static str,
     pub(super) presets: Vec<Choice>,
     pub(super) buckets: Vec<Choice>,
+    /// The address of this very view, for what is kept fresh.
+    pub(super) here: String,
     /// The fields of the form for other days.
     pub(super) action: String,
     pub(super) from: String,
@@ -105,6 +110,7 @@ impl Controls {
         let search = (!view.search.is_empty()).then(|| ("q", view.search.clone()));
         Self {
             span: format::span(range),
+            by: view.by.name(),
             presets: presets.collect(),
             buckets: buckets
                 .map(|(by, label)| Choice {
@@ -113,6 +119,7 @@ impl Controls {
                     is_current: view.by == by,
                 })
                 .collect(),
+            here: view.address(path),
             action: path.to_owned(),
             from: range.from.date_naive().to_string(),
             through: (range.to - TimeDelta::seconds(1)).date_naive().to_string(),
@@ -122,32 +129,23 @@ impl Controls {
     }
 }
 
-/// Whether a link's clicks count, as a word and a colour.
-pub(super) struct LinkState {
-    pub(super) class: &'static str,
-    pub(super) word: &'static str,
-}
-
-impl LinkState {
-    /// Active is green, expired is amber, paused is grey.
-    pub(super) fn new(standing: Standing) -> Self {
-        let (class, word) = match standing {
-            Standing::Active => ("active", "Active"),
-            Standing::Paused => ("paused", "Paused"),
-            Standing::Expired => ("expired", "Expired"),
-        };
-        Self { class, word }
-    }
+/// Whether a link's clicks count: active is green, expired amber, paused grey.
+pub(super) fn standing(standing: Standing) -> Badge {
+    Badge::of(match standing {
+        Standing::Active => "active",
+        Standing::Paused => "paused",
+        Standing::Expired => "expired",
+    })
 }
 
 /// One row of the table that says what the chart shows.
 pub(super) struct SeriesRow {
     pub(super) start: String,
     pub(super) machine: String,
-    pub(super) human: String,
+    pub(super) human: Count,
     /// Only where days are known.
-    pub(super) unique: Option<String>,
-    pub(super) filtered: String,
+    pub(super) unique: Option<Count>,
+    pub(super) filtered: Count,
 }
 
 /// The buckets as rows, newest first.
@@ -155,9 +153,9 @@ pub(super) fn series(buckets: &[Bucket], granularity: Granularity) -> Vec<Series
     let row = |bucket: &Bucket| SeriesRow {
         start: format::bucket(bucket.start, granularity),
         machine: machine_time(bucket.start),
-        human: format::count(bucket.human),
-        unique: bucket.unique.map(format::count),
-        filtered: format::count(bucket.filtered),
+        human: Count(bucket.human),
+        unique: bucket.unique.map(Count),
+        filtered: Count(bucket.filtered),
     };
     buckets.iter().rev().map(row).collect()
 }

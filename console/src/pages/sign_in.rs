@@ -5,16 +5,15 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::{Frame, now, render};
+use super::shell::Frame;
+use super::visit::inside;
+use super::{now, render};
 use crate::accounts::{Client, Credentials, credentials, sign_in};
 use crate::api::given::Given;
 use crate::auth::{Visitor, csrf, session};
 use crate::body::{self, Form};
 use crate::problem::{Failure, ForPeople};
 use crate::server::App;
-
-/// Where people land who did not ask for a page.
-const HOME: &str = "/links";
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -52,7 +51,7 @@ struct VerifyPage {
 }
 
 /// Shows the form.
-pub async fn show(RawQuery(query): RawQuery) -> Response {
+pub(crate) async fn show(RawQuery(query): RawQuery) -> Response {
     let next = query.and_then(|query| Given::read(&query).one("next")).unwrap_or_default();
     let (email, problem) = (String::new(), None);
     let page =
@@ -61,7 +60,7 @@ pub async fn show(RawQuery(query): RawQuery) -> Response {
 }
 
 /// Signs in and leads to the page that was wanted.
-pub async fn submit(
+pub(crate) async fn submit(
     State(app): State<App>,
     client: Client,
     headers: HeaderMap,
@@ -96,7 +95,7 @@ pub async fn submit(
 }
 
 /// Signs out and leads back to the form.
-pub async fn leave(
+pub(crate) async fn leave(
     State(app): State<App>,
     Visitor(caller): Visitor,
     headers: HeaderMap,
@@ -116,12 +115,17 @@ pub async fn leave(
 }
 
 /// Shows the form that asks for a mail.
-pub async fn forgot() -> Response {
+pub(crate) async fn forgot() -> Response {
     render(StatusCode::OK, &ForgotPage { frame: Frame::new(now()), was_asked: false })
 }
 
 /// Sends the mail, if there is anybody to send it to.
-pub async fn ask(State(app): State<App>, client: Client, headers: HeaderMap, request: Request) -> Response {
+pub(crate) async fn ask(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
     let outcome = async {
         csrf::check_origin(&app.front, &headers)?;
         let mut form = body::form(request).await?;
@@ -134,14 +138,14 @@ pub async fn ask(State(app): State<App>, client: Client, headers: HeaderMap, req
 }
 
 /// Shows the form for a new password. Nothing is used up by looking.
-pub async fn choose(RawQuery(query): RawQuery) -> Response {
+pub(crate) async fn choose(RawQuery(query): RawQuery) -> Response {
     let token = query.and_then(|query| Given::read(&query).one("token")).unwrap_or_default();
     let page = SetPasswordPage { frame: Frame::new(now()), problem: None, token, is_set: false };
     render(StatusCode::OK, &page)
 }
 
 /// Sets a new password by the token of a mail.
-pub async fn set(State(app): State<App>, headers: HeaderMap, request: Request) -> Response {
+pub(crate) async fn set(State(app): State<App>, headers: HeaderMap, request: Request) -> Response {
     let read = async {
         csrf::check_origin(&app.front, &headers)?;
         body::form(request).await
@@ -174,13 +178,13 @@ pub async fn set(State(app): State<App>, headers: HeaderMap, request: Request) -
 }
 
 /// Asks whether to confirm an address: programs that look at links in mails must not do it.
-pub async fn offer_to_verify(RawQuery(query): RawQuery) -> Response {
+pub(crate) async fn offer_to_verify(RawQuery(query): RawQuery) -> Response {
     let token = query.and_then(|query| Given::read(&query).one("token")).unwrap_or_default();
     render(StatusCode::OK, &VerifyPage { frame: Frame::new(now()), problem: None, token, is_verified: false })
 }
 
 /// Confirms an address.
-pub async fn verify(State(app): State<App>, headers: HeaderMap, request: Request) -> Response {
+pub(crate) async fn verify(State(app): State<App>, headers: HeaderMap, request: Request) -> Response {
     let outcome = async {
         csrf::check_origin(&app.front, &headers)?;
         let mut form: Form = body::form(request).await?;
@@ -198,35 +202,5 @@ pub async fn verify(State(app): State<App>, headers: HeaderMap, request: Request
             render(status, &VerifyPage { frame, problem, token: String::new(), is_verified: false })
         }
         Err(failure) => ForPeople(failure).into_response(),
-    }
-}
-
-/// An address of ours. Whatever else was asked for leads home: a link to us must not lead on to somebody else.
-fn inside(next: &str) -> String {
-    let is_path = next.starts_with('/') && !next.starts_with("//");
-    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let is_form = ["/sign-", "/forgot-password", "/set-password"].iter().any(|own| next.starts_with(own));
-    if is_path && is_plain && !is_form { next.to_owned() } else { HOME.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_is_led_astray() {
-        assert_eq!(inside("/links/summer-1?by=hour&q=a%20b"), "/links/summer-1?by=hour&q=a%20b");
-        for foreign in [
-            "",
-            "links",
-            "//evil.example.com",
-            "https://evil.example.com",
-            "/\\evil.example.com",
-            "/\tx",
-            "/a\r\nSet-Cookie: a=b",
-            "/sign-in?next=/sign-in",
-        ] {
-            assert_eq!(inside(foreign), HOME, "{foreign:?}");
-        }
     }
 }

@@ -30,7 +30,7 @@ async fn every_answer_carries_the_headers() {
         assert!(!policy.contains("unsafe") && !policy.contains("script-src"), "{path}: {policy}");
         let expect = [
             ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "no-referrer"),
+            ("referrer-policy", "same-origin"),
             ("cross-origin-opener-policy", "same-origin"),
             ("x-frame-options", "DENY"),
         ];
