@@ -128,7 +128,7 @@ async fn pages_ask_to_sign_in_and_lead_back() {
     let cookie = inside.header("set-cookie").split(';').next().expect("a cookie").to_owned();
     let page = send(address, "GET", "/links/summer-1", &[("Cookie", &cookie)], "").await;
     assert!(
-        page.status == 200 && page.body.contains("Ada Example &#60;ada@example.com&#62;"),
+        page.status == 200 && page.body.contains(">Ada Example<") && page.body.contains("Operator, reviewer"),
         "{}",
         page.body
     );
@@ -141,7 +141,8 @@ async fn pages_ask_to_sign_in_and_lead_back() {
     assert_eq!(send(address, "GET", "/links/summer-1", &[("Cookie", &cookie)], "").await.status, 303);
     for path in ["/sign-in", "/forgot-password", "/set-password?token=x", "/verify-email?token=x", "/docs"] {
         let page = send(address, "GET", path, &[], "").await;
-        assert!(page.status == 200 && !page.body.contains("<script"), "{path}");
+        let ours = page.body.replace("<script src=\"/assets/", "");
+        assert!(page.status == 200 && !ours.contains("<script"), "{path}");
     }
 }
 

@@ -14,7 +14,7 @@ async fn the_list_shows_the_three_numbers_and_the_books() {
     world.visitors(1, midnight(1).date_naive(), 0..1_000).await;
     world.run("insert into flush_partition values (0, 6290, 0, now()); insert into flush_watermark values (0, 64, 9, 6290)").await;
     let front = world.get("/").await;
-    assert_eq!((front.status, front.header("location")), (307, "/links"));
+    assert_eq!((front.status, front.header("location")), (303, "/links"));
     let page = world.get("/links").await;
     assert_eq!(page.status, 200);
     for text in ["6,234", "1,234", ">56<", "Paused", "Expired", "Active", "The books add up.", "difference 0"]
@@ -108,8 +108,9 @@ async fn what_somebody_typed_is_shown_as_text() {
         "/links?range=%3Cscript%3E",
     ] {
         let page = world.get(path).await.body;
+        let typed = page.replace("<script src=\"/assets/", "");
         for markup in ["<script", "<img", "<svg onload", "onerror=alert(1)>"] {
-            assert!(!page.contains(markup), "{markup} is on {path}");
+            assert!(!typed.contains(markup), "{markup} is on {path}");
         }
     }
     position(&world.get("/links").await.body, "&#60;script&#62;alert(&#34;vendor&#34;)&#60;/script&#62;");
@@ -134,6 +135,6 @@ async fn empty_states_and_mistakes_say_what_to_do() {
         let page = world.get(path).await;
         assert_eq!(page.status, status, "{path}");
         position(&page.body, text);
-        position(&page.body, "To the list of links");
+        position(&page.body, "To the overview");
     }
 }
