@@ -65,6 +65,12 @@ impl Form {
         self.0.remove(field).unwrap_or_default()
     }
 
+    /// A form with these fields.
+    #[cfg(test)]
+    pub(crate) fn of<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+        Self(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+    }
+
     /// What was not taken yet, as names and values.
     pub fn into_pairs(self) -> impl Iterator<Item = (String, String)> {
         self.0.into_iter()

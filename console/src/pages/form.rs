@@ -75,7 +75,7 @@ impl Fields {
         let mut whole = Map::new();
         for (path, kind) in shape {
             let name = path.rsplit('.').next().unwrap_or(path);
-            let Some(value) = kind.of(self.value(path))? else { continue };
+            let Some(value) = kind.of(self.value(path)) else { continue };
             match path.split_once('.') {
                 None => {
                     whole.insert(name.to_owned(), value);
@@ -110,9 +110,9 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn of(self, text: &str) -> Result<Option<Value>, Failure> {
+    fn of(self, text: &str) -> Option<Value> {
         let trimmed = text.trim();
-        Ok(match self {
+        match self {
             Self::Text => Some(Value::from(text)),
             Self::Optional | Self::Number if trimmed.is_empty() => None,
             Self::Nullable if trimmed.is_empty() => Some(Value::Null),
@@ -124,7 +124,7 @@ impl Kind {
                     trimmed.split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | ';'));
                 Some(parts.filter(|part| !part.is_empty()).map(Value::from).collect())
             }
-        })
+        }
     }
 }
 
@@ -167,6 +167,16 @@ mod tests {
         let read: Sample = fields.read(&SHAPE).expect("good fields");
         assert_eq!((read.name.as_str(), read.days, read.is_open, read.to.len()), ("Ada", Some(30), false, 3));
         assert_eq!(read.social, Some(Social { twitter: None }));
+    }
+
+    #[test]
+    fn what_is_optional_is_left_out() {
+        let shape = [("name", Kind::Optional)];
+        let read = |fields: Fields| fields.read::<BTreeMap<String, String>>(&shape);
+        assert!(read(Fields::new()).expect("good fields").is_empty());
+        let fields = Fields::sent(Form::of([("name", "Ada"), ("plan", "b")]));
+        assert!(fields.is("plan", "b") && !fields.is("plan", "a"));
+        assert_eq!(read(fields).expect("good fields")["name"], "Ada");
     }
 
     #[test]

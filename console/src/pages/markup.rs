@@ -184,6 +184,8 @@ mod tests {
         assert_eq!(Amount::each([(0, "EUR"), (1, "SEK")]).len(), 1);
         assert_eq!(Badge::active(false).to_string(), r#"<span class="badge bad">Suspended</span>"#);
         let then = DateTime::UNIX_EPOCH;
+        assert_eq!(Day(then.date_naive()).to_string(), r#"<time datetime="1970-01-01">1 Jan 1970</time>"#);
+        assert!(Instant(then).to_string().contains(">1 Jan 1970, 00:00 UTC<"));
         assert!(Ago::new(then, then + chrono::TimeDelta::hours(3)).to_string().contains(">3 h ago<"));
     }
 }

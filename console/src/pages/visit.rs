@@ -63,6 +63,7 @@ impl Visit {
     }
 
     /// The form again, with what is wrong in it.
+    #[expect(clippy::unused_self, reason = "reads like the other ends of a visit")]
     pub(crate) fn again(&self, failure: &Failure, page: &impl Template) -> Response {
         let (status, ..) = failure.kind();
         render(status, page)
@@ -74,6 +75,7 @@ impl Visit {
     }
 
     /// Why there is no page. Who has to prove again who they are is asked to, and led back.
+    #[expect(clippy::needless_pass_by_value, reason = "a failure ends here")]
     pub(crate) fn failed(&self, failure: Failure) -> Response {
         if matches!(failure, Failure::Reauthenticate) {
             return super::again::ask_first(self);
