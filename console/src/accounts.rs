@@ -3,23 +3,21 @@
 //! Invariant: a password is never stored, logged or compared in the open; a session, a link and a key are stored as
 //! hashes; whoever is disabled is out at once. Every act leaves a row in `audit_entry`.
 
-mod account;
-mod audit_api;
+pub(crate) mod account;
+pub(crate) mod audit_api;
 pub mod credentials;
-mod keys_api;
+pub(crate) mod keys_api;
 pub mod mailed;
-mod mailed_api;
-mod manage;
+pub(crate) mod mailed_api;
+pub(crate) mod manage;
 pub mod operator;
 pub mod password;
-mod session_api;
-mod sign_in;
+pub(crate) mod session_api;
+pub(crate) mod sign_in;
 pub mod throttle;
 pub mod totp;
-mod totp_api;
+pub(crate) mod totp_api;
 
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,7 +25,6 @@ pub use self::account::{NewAccount, create};
 pub use self::password::Passwords;
 pub(crate) use self::session_api::prove_again;
 pub use self::sign_in::{Client, Credentials, is_email, sign_in, stored_email};
-use crate::problem::{Failure, ForPrograms};
 use crate::server::App;
 
 /// The routes of accounts, sessions, keys and the record of acts, with what `/openapi.json` says of them.
@@ -50,12 +47,4 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(keys_api::list, keys_api::create))
         .routes(routes!(keys_api::revoke))
         .routes(routes!(audit_api::list))
-}
-
-/// The answer where there is nothing to tell.
-fn done(outcome: Result<(), Failure>) -> Response {
-    match outcome {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(failure) => ForPrograms(failure).into_response(),
-    }
 }

@@ -5,20 +5,18 @@
 //! changes the status, switches exactly those links off that were on, and on again those and no others. Nothing an
 //! affiliate sends can say what the programme decides: such fields are unknown here.
 
-mod answer;
-mod apply;
+pub(crate) mod answer;
+pub(crate) mod apply;
 pub(crate) mod bank;
-mod figures;
+pub(crate) mod figures;
 pub(crate) mod letters;
-mod list;
-mod profile;
+pub(crate) mod list;
+pub(crate) mod profile;
 pub(crate) mod reason;
-mod review;
-mod show;
-mod suspend;
+pub(crate) mod review;
+pub(crate) mod show;
+pub(crate) mod suspend;
 
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
 use sqlx::PgConnection;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -42,14 +40,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(suspend::block))
         .routes(routes!(suspend::reactivate))
         .routes(routes!(bank::of_affiliate, bank::put_of_affiliate))
-}
-
-/// What is in an address.
-pub(crate) type Named = Result<Path<String>, PathRejection>;
-
-/// The name in an address. One that cannot be a name is nobody's.
-pub(crate) fn name_in(named: Named) -> Result<String, Failure> {
-    named.ok().map(|Path(name)| name).filter(|name| is_name(name)).ok_or_else(no_such_affiliate)
 }
 
 /// The affiliate that the caller acts for.

@@ -5,18 +5,17 @@
 
 pub(crate) mod answer;
 pub(crate) mod given;
-mod params;
+pub(crate) mod params;
 
-use axum::Json;
-use axum::extract::{RawQuery, State};
-use chrono::{DateTime, Utc};
-use runtime::clock;
+use axum::extract::State;
+use axum::response::Response;
 
 use self::answer::{LinkList, SummaryAnswer};
 use self::params::{LinksParams, SummaryParams};
 use crate::auth::{Caller, Reader, Scope};
+use crate::conventions::{Asking, json, now};
 use crate::db;
-use crate::problem::{BadParameter, Failure, ForPrograms};
+use crate::problem::{Failure, unusable_parameter};
 use crate::report::{links, select, summary};
 use crate::server::App;
 
@@ -24,43 +23,43 @@ use crate::server::App;
 pub const LINKS_PATH: &str = "/v1/reports/links";
 
 /// One page of links with their clicks.
-pub async fn links(
+pub(crate) async fn links(
     State(app): State<App>,
     Reader(caller): Reader,
-    RawQuery(query): RawQuery,
-) -> Result<Json<LinkList>, ForPrograms> {
-    caller.require(Scope::ReportsRead)?;
-    let now = now();
-    let params = LinksParams::parse(query.as_deref().unwrap_or_default(), now).map_err(refused)?;
-    let (reports, has_more) = read_links(&app, &caller, &params, now).await.map_err(ForPrograms)?;
-    Ok(Json(LinkList::new(LINKS_PATH, &params.range, reports, has_more)))
+    Asking(params): Asking<LinksParams>,
+) -> Response {
+    json(link_reports(&app, &caller, &params).await)
 }
 
 /// The whole programme.
-pub async fn summary(
+pub(crate) async fn summary(
     State(app): State<App>,
     Reader(caller): Reader,
-    RawQuery(query): RawQuery,
-) -> Result<Json<SummaryAnswer>, ForPrograms> {
-    caller.require(Scope::ReportsRead)?;
-    let now = now();
-    let params = SummaryParams::parse(query.as_deref().unwrap_or_default(), now).map_err(refused)?;
-    let read = async {
-        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
-        let summary = summary::of(&mut snapshot, &params.range, now).await?;
-        snapshot.commit().await?;
-        Ok::<_, sqlx::Error>(summary)
-    };
-    let summary = read.await.map_err(|error| ForPrograms(error.into()))?;
-    Ok(Json(SummaryAnswer::new(&params.range, &summary)))
+    Asking(params): Asking<SummaryParams>,
+) -> Response {
+    json(programme_report(&app, &caller, &params).await)
 }
 
-async fn read_links(
+/// The whole programme, as far as the caller sees it.
+pub(crate) async fn programme_report(
+    app: &App,
+    caller: &Caller,
+    params: &SummaryParams,
+) -> Result<SummaryAnswer, Failure> {
+    caller.require(Scope::ReportsRead)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let summary = summary::of(&mut snapshot, &params.range, now()).await?;
+    snapshot.commit().await?;
+    Ok(SummaryAnswer::new(&params.range, &summary))
+}
+
+/// One page of links with their clicks.
+pub(crate) async fn link_reports(
     app: &App,
     caller: &Caller,
     params: &LinksParams,
-    now: DateTime<Utc>,
-) -> Result<(Vec<links::LinkReport>, bool), Failure> {
+) -> Result<LinkList, Failure> {
+    caller.require(Scope::ReportsRead)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let after = match &params.starting_after {
         None => 0,
@@ -74,23 +73,12 @@ async fn read_links(
     };
     let has_more = ids.len() as i64 == limit;
     ids.truncate(params.limit as usize);
-    let reports = links::of(&mut snapshot, &ids, &params.range, now).await?;
+    let reports = links::of(&mut snapshot, &ids, &params.range, now()).await?;
     snapshot.commit().await?;
-    Ok((reports, has_more))
+    Ok(LinkList::new(LINKS_PATH, &params.range, reports, has_more))
 }
 
 fn no_such_cursor(code: &str) -> Failure {
-    Failure::Parameters(vec![BadParameter {
-        field: "starting_after".to_owned(),
-        code: "unknown_cursor",
-        detail: format!("`starting_after` must be the code of a link; there is none with the code {code:?}"),
-    }])
-}
-
-fn refused(bad: Vec<BadParameter>) -> ForPrograms {
-    ForPrograms(Failure::Parameters(bad))
-}
-
-fn now() -> DateTime<Utc> {
-    clock::system_time().into()
+    let detail = format!("`starting_after` must be the code of a link; there is none with the code {code:?}");
+    unusable_parameter("starting_after", "unknown_cursor", detail)
 }

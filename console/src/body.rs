@@ -47,8 +47,13 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
 
 /// A small JSON body, such as a decision with a note. Let the type deny unknown fields. Orders are read more strictly.
 pub async fn decision<T: DeserializeOwned>(request: Request) -> Result<T, Failure> {
+    json_of(MAX_DECISION, request).await
+}
+
+/// The same of at most `limit` bytes.
+pub async fn json_of<T: DeserializeOwned>(limit: usize, request: Request) -> Result<T, Failure> {
     let (parts, body) = request.into_parts();
-    let bytes = read(&parts.headers, body, MAX_DECISION).await?;
+    let bytes = read(&parts.headers, body, limit).await?;
     json(&parts.headers, &bytes)
 }
 

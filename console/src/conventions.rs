@@ -1,13 +1,19 @@
-//! What every part of the API does alike: versions of objects, requests that may be repeated, states.
+//! What every part of the API does alike: names, lists, versions of objects, requests that may be repeated, states, and the
+//! way from a typed answer to a response.
 
+pub(crate) mod answers;
 pub mod etag;
 pub mod idempotency;
-pub mod list;
+pub(crate) mod list;
+pub(crate) mod named;
 
 use crate::problem::Failure;
 
+pub(crate) use self::answers::{Object, accepted, changed, created, creation, done, json, made, object};
 pub use self::etag::IfMatch;
 pub use self::idempotency::once;
+pub(crate) use self::list::{Asked, Asking, List, Page, now, time, unknown_cursor};
+pub(crate) use self::named::{Named, possible};
 
 /// A step that the state of a thing does not allow: `illegal_state("affiliate", "rejected", "approved")`.
 pub fn illegal_state(thing: &str, is: &str, wanted: &str) -> Failure {

@@ -3,15 +3,15 @@
 //! Invariant: a vendor's key sees what is that vendor's, whatever it asks for. What belongs to somebody else is answered
 //! exactly as what does not exist. A decision is written down with the name of who made it, and once.
 
-mod decision;
-mod events;
-mod explanation;
-mod export;
-mod holds;
-mod orders;
-mod payouts;
+pub(crate) mod decision;
+pub(crate) mod events;
+pub(crate) mod explanation;
+pub(crate) mod export;
+pub(crate) mod holds;
+pub(crate) mod orders;
+pub(crate) mod payouts;
 mod shape;
-mod statement;
+pub(crate) mod statement;
 mod story;
 
 use axum::Router;

@@ -4,16 +4,16 @@
 //! behind. Pictures are stored as we saved them, never as they came. Whoever downloads is asked for every time, gets a
 //! file to keep and never a page to open, and leaves a line in the audit.
 
-mod answer;
-mod content;
+pub(crate) mod answer;
+pub(crate) mod content;
 mod inspect;
 mod kind;
 mod pdf;
 mod picture;
 mod received;
-mod review;
+pub(crate) mod review;
 mod unfit;
-mod upload;
+pub(crate) mod upload;
 
 use std::sync::Arc;
 

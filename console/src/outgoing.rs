@@ -11,10 +11,10 @@
 
 mod address;
 mod call;
-mod deliveries;
+pub(crate) mod deliveries;
 mod rules;
 mod sign;
-mod targets;
+pub(crate) mod targets;
 mod topics;
 mod work;
 

@@ -172,6 +172,16 @@ pub struct BadParameter {
     pub detail: String,
 }
 
+/// A field of the body that cannot be used.
+pub(crate) fn unusable(field: &str, code: &'static str, detail: impl Into<String>) -> Failure {
+    Failure::Content(vec![BadParameter { field: field.to_owned(), code, detail: detail.into() }])
+}
+
+/// A parameter of the address that cannot be used.
+pub(crate) fn unusable_parameter(field: &str, code: &'static str, detail: impl Into<String>) -> Failure {
+    Failure::Parameters(vec![BadParameter { field: field.to_owned(), code, detail: detail.into() }])
+}
+
 /// The same failure for a program: problem details.
 #[derive(Debug)]
 pub struct ForPrograms(pub Failure);

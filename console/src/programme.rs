@@ -9,19 +9,19 @@
     reason = "fields are named as they are in answers: by their whole name"
 )]
 
-mod coupons;
+pub(crate) mod coupons;
 pub(crate) mod find;
 pub mod invitations;
-mod links;
+pub(crate) mod links;
 pub(crate) mod notice;
-mod partnerships;
-mod products;
+pub(crate) mod partnerships;
+pub(crate) mod products;
 mod rate_input;
-mod rates;
-mod requests;
+pub(crate) mod rates;
+pub(crate) mod requests;
 pub(crate) mod shape;
 mod standing;
-mod vendors;
+pub(crate) mod vendors;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

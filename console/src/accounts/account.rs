@@ -45,10 +45,10 @@ pub(super) struct Account {
 
 /// What a list is narrowed to.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Filter {
-    pub(super) role: Option<String>,
-    pub(super) is_disabled: Option<bool>,
-    pub(super) email: Option<String>,
+pub(crate) struct Filter {
+    pub(crate) role: Option<String>,
+    pub(crate) is_disabled: Option<bool>,
+    pub(crate) email: Option<String>,
 }
 
 /// Makes an account. An address that has one already is refused.

@@ -1,15 +1,15 @@
 //! `/v1/audit`: who did what, newest first.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::answer::rfc3339;
-use crate::api::given::Given;
+use crate::api::given::{DEFAULT_LIMIT, Given};
 use crate::auth::{Caller, Scope};
-use crate::conventions::list::{List, json};
+use crate::conventions::{Asked, Asking, List, json};
 use crate::db;
 use crate::problem::{Failure, Problem};
 use crate::server::App;
@@ -21,22 +21,22 @@ const MAX_FILTER: usize = 200;
 
 /// One act.
 #[derive(Serialize, ToSchema)]
-pub(super) struct EntryAnswer {
+pub(crate) struct EntryAnswer {
     #[schema(example = "audit_entry")]
-    object: &'static str,
+    pub(crate) object: &'static str,
     /// Its place in the list: what `starting_after` takes.
-    audit_entry_id: i64,
-    at: String,
+    pub(crate) audit_entry_id: i64,
+    pub(crate) at: String,
     /// Who did it.
-    actor: String,
+    pub(crate) actor: String,
     #[schema(example = "account.disable")]
-    action: String,
+    pub(crate) action: String,
     /// What it was done to.
-    subject: String,
-    vendor: Option<String>,
-    affiliate: Option<String>,
+    pub(crate) subject: String,
+    pub(crate) vendor: Option<String>,
+    pub(crate) affiliate: Option<String>,
     /// What changed.
-    detail: serde_json::Value,
+    pub(crate) detail: serde_json::Value,
 }
 
 struct Row {
@@ -62,18 +62,37 @@ struct Row {
     (status = 200, description = "A page", body = List<EntryAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<EntryAnswer>, Failure> {
+/// What the record is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) action: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) from: Option<DateTime<Utc>>,
+    pub(crate) to: Option<DateTime<Utc>>,
+    pub(crate) limit: Option<i64>,
+    pub(crate) after: Option<i64>,
+}
+
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let (action, subject) = (text(&mut given, "action"), text(&mut given, "subject"));
+        let (from, to) = given.span();
+        let (limit, after) = (Some(given.limit()), given.id("starting_after"));
+        given.finish("action, subject, from, to, limit, starting_after").map_err(Failure::Parameters)?;
+        Ok(Self { action, subject, from, to, limit, after })
+    }
+}
+
+/// One page of acts.
+pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<List<EntryAnswer>, Failure> {
     caller.require(Scope::AuditRead)?;
     caller.require_operator()?;
-    let mut given = Given::read(query);
-    let (action, subject) = (text(&mut given, "action"), text(&mut given, "subject"));
-    let (from, to) = given.span();
-    let (limit, after) = (given.limit(), given.id("starting_after"));
-    given.finish("action, subject, from, to, limit, starting_after").map_err(Failure::Parameters)?;
+    let limit = filter.limit.unwrap_or(DEFAULT_LIMIT);
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let rows = sqlx::query_as!(
         Row,
@@ -84,17 +103,18 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<EntryAnswe
            and ($3::timestamptz is null or e.at >= $3) and ($4::timestamptz is null or e.at < $4) \
            and ($5::bigint is null or e.audit_entry_id < $5) \
          order by e.audit_entry_id desc limit $6",
-        action,
-        subject,
-        from,
-        to,
-        after,
+        filter.action.as_deref(),
+        filter.subject.as_deref(),
+        filter.from,
+        filter.to,
+        filter.after,
         limit + 1
     )
     .fetch_all(&mut *snapshot)
     .await?;
     snapshot.commit().await?;
-    Ok(List::cut(PATH, rows, limit, EntryAnswer::from))
+    let rows = rows.into_iter().map(EntryAnswer::from).collect();
+    Ok(List::cut(PATH, rows, limit, |entry: &EntryAnswer| entry.audit_entry_id.to_string()))
 }
 
 fn text(given: &mut Given, field: &str) -> Option<String> {

@@ -1,24 +1,21 @@
 //! `/v1/api-keys`: what programs call with. A key is shown once, when it is made.
 
-use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{Request, State};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::done;
-use super::session_api::now;
 use crate::api::answer::rfc3339;
-use crate::api::given::Given;
 use crate::auth::session::random_secret;
 use crate::auth::{Caller, KEY_PREFIX, Scope, secret_hash};
-use crate::conventions::list::{List, json, time, unknown_cursor};
-use crate::problem::{BadParameter, Failure, ForPrograms, Problem};
+use crate::conventions::{
+    Asking, List, Named, Object, Page, created, done, illegal_state, json, now, possible, time,
+    unknown_cursor,
+};
+use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
 use crate::{audit, body, db};
 
@@ -29,32 +26,32 @@ const KEY_ID: usize = 8;
 
 /// A key, without its secret.
 #[derive(Serialize, ToSchema)]
-pub(super) struct KeyAnswer {
+pub(crate) struct KeyAnswer {
     #[schema(example = "api_key")]
-    object: &'static str,
-    api_key_id: String,
+    pub(crate) object: &'static str,
+    pub(crate) api_key_id: String,
     /// Who holds it.
-    name: String,
+    pub(crate) name: String,
     /// The vendor whose rows it sees; null: the whole programme's.
-    vendor: Option<String>,
-    scopes: Vec<String>,
-    created_at: String,
-    revoked_at: Option<String>,
+    pub(crate) vendor: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) created_at: String,
+    pub(crate) revoked_at: Option<String>,
     /// The key itself, in the answer that makes it and never again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 /// A key to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     #[schema(example = "Checkout of the shop", max_length = 200)]
-    name: String,
+    pub(crate) name: String,
     /// `ven_…`: only this vendor's rows.
-    vendor: Option<String>,
+    pub(crate) vendor: Option<String>,
     #[schema(example = json!(["orders:write"]))]
-    scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
 }
 
 struct Row {
@@ -74,17 +71,15 @@ struct Row {
     (status = 200, description = "A page", body = List<KeyAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): Asking<Page>) -> Response {
+    json(page(&app, &caller, &asked).await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<KeyAnswer>, Failure> {
+/// One page of keys.
+pub(crate) async fn page(app: &App, caller: &Caller, page: &Page) -> Result<List<KeyAnswer>, Failure> {
     may_manage(caller)?;
-    let mut given = Given::read(query);
-    let (limit, after) = (given.limit(), given.name("starting_after"));
-    given.finish("limit, starting_after").map_err(Failure::Parameters)?;
     let mut tx = db::tenant_tx(app, caller).await?;
-    let after = match after {
+    let after = match &page.after {
         None => None,
         Some(id) => {
             let found = sqlx::query_scalar!("select created_at from api_key where api_key_id = $1", id);
@@ -101,11 +96,12 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<KeyAnswer>
          order by k.created_at desc, k.api_key_id desc limit $3",
         at,
         id,
-        limit + 1
+        page.limit + 1
     )
     .fetch_all(&mut *tx)
     .await?;
-    Ok(List::cut(PATH, rows, limit, |row| KeyAnswer::new(row, None)))
+    let rows = rows.into_iter().map(|row| KeyAnswer::new(row, None)).collect();
+    Ok(List::cut(PATH, rows, page.limit, |key: &KeyAnswer| key.api_key_id.clone()))
 }
 
 /// Makes a key. Its holder is told now or never: only a hash is kept.
@@ -117,32 +113,28 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<KeyAnswer>
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let made = async {
-        may_manage(&caller)?;
-        caller.require_recent(now())?;
+        may_make(&caller)?;
         make(&app, &caller, body::decision(request).await?).await
     };
-    match made.await {
-        Err(failure) => ForPrograms(failure).into_response(),
-        Ok(key) => {
-            let place = HeaderValue::try_from(format!("{PATH}/{}", key.api_key_id));
-            let place = place.unwrap_or(HeaderValue::from_static(PATH));
-            (StatusCode::CREATED, [(header::LOCATION, place)], Json(key)).into_response()
-        }
-    }
+    created(made.await)
 }
 
-async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<KeyAnswer, Failure> {
-    let refuse = |field: &str, code, detail: &str| {
-        Failure::Content(vec![BadParameter { field: field.to_owned(), code, detail: detail.to_owned() }])
-    };
+fn may_make(caller: &Caller) -> Result<(), Failure> {
+    may_manage(caller)?;
+    caller.require_recent(now())
+}
+
+/// Makes a key, which this answer alone shows.
+pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<KeyAnswer, Failure> {
+    may_make(caller)?;
     let name = wanted.name.trim();
     if !(1..=200).contains(&name.chars().count()) || name.contains(char::is_control) {
-        return Err(refuse("name", "invalid_name", "`name` needs 1 to 200 characters on one line"));
+        return Err(unusable("name", "invalid_name", "`name` needs 1 to 200 characters on one line"));
     }
     let mut scopes = Vec::new();
     for name in &wanted.scopes {
         let scope = Scope::from_name(name)
-            .ok_or_else(|| refuse("scopes", "unknown_value", "there is no such scope"))?;
+            .ok_or_else(|| unusable("scopes", "unknown_value", "there is no such scope"))?;
         // Nobody hands out more than they have.
         caller.require(scope)?;
         scopes.push(scope.name().to_owned());
@@ -150,7 +142,7 @@ async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<KeyAnswer, F
     scopes.sort_unstable();
     scopes.dedup();
     if scopes.is_empty() {
-        return Err(refuse("scopes", "missing_field", "`scopes` needs one scope or more"));
+        return Err(unusable("scopes", "missing_field", "`scopes` needs one scope or more"));
     }
     let mut id = [0; KEY_ID];
     getrandom::fill(&mut id).map_err(|error| Failure::Fault(format!("no random numbers: {error}")))?;
@@ -161,7 +153,7 @@ async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<KeyAnswer, F
         Some(public_id) => {
             let found = sqlx::query_scalar!("select vendor_id from vendor where public_id = $1", public_id);
             let found = found.fetch_optional(&mut *tx).await?;
-            Some(found.ok_or_else(|| refuse("vendor", "no_such_vendor", "there is no such vendor"))?)
+            Some(found.ok_or_else(|| unusable("vendor", "no_such_vendor", "there is no such vendor"))?)
         }
     };
     let created_at = sqlx::query_scalar!(
@@ -190,39 +182,48 @@ async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<KeyAnswer, F
     (status = 204, description = "Ended"),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn revoke(
-    State(app): State<App>,
-    caller: Caller,
-    named: Result<Path<String>, PathRejection>,
-) -> Response {
-    let outcome = async {
-        may_manage(&caller)?;
-        let missing = || Failure::Missing("no_such_key", "there is no such key".to_owned());
-        let Path(id) = named.map_err(|_| missing())?;
-        let id = Some(id).filter(|id| crate::api::given::is_name(id)).ok_or_else(missing)?;
-        let mut tx = db::tenant_tx(&app, &caller).await?;
-        let row =
-            sqlx::query!("select vendor_id, revoked_at from api_key where api_key_id = $1 for update", id)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(Failure::writing)?
-                .ok_or_else(missing)?;
-        if row.revoked_at.is_some() {
-            return Err(crate::conventions::illegal_state("key", "revoked", "revoked"));
-        }
-        sqlx::query!("update api_key set revoked_at = $2 where api_key_id = $1", id, now())
-            .execute(&mut *tx)
-            .await
-            .map_err(Failure::writing)?;
-        audit::record(&mut tx, &caller, "api_key.revoke", &id, row.vendor_id, None, json!({})).await?;
-        tx.commit().await.map_err(Failure::writing)
-    };
-    done(outcome.await)
+pub(super) async fn revoke(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    done(revoked(&app, &caller, &id).await)
+}
+
+/// Ends a key.
+pub(crate) async fn revoked(app: &App, caller: &Caller, id: &str) -> Result<(), Failure> {
+    may_manage(caller)?;
+    let id = possible(id, no_such_key)?;
+    let mut tx = db::tenant_tx(app, caller).await?;
+    let row = sqlx::query!("select vendor_id, revoked_at from api_key where api_key_id = $1 for update", id)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(Failure::writing)?
+        .ok_or_else(no_such_key)?;
+    if row.revoked_at.is_some() {
+        return Err(illegal_state("key", "revoked", "revoked"));
+    }
+    sqlx::query!("update api_key set revoked_at = $2 where api_key_id = $1", id, now())
+        .execute(&mut *tx)
+        .await
+        .map_err(Failure::writing)?;
+    audit::record(&mut tx, caller, "api_key.revoke", id, row.vendor_id, None, json!({})).await?;
+    tx.commit().await.map_err(Failure::writing)
+}
+
+fn no_such_key() -> Failure {
+    Failure::Missing("no_such_key", "there is no such key".to_owned())
 }
 
 fn may_manage(caller: &Caller) -> Result<(), Failure> {
     caller.require(Scope::AccountsWrite)?;
     caller.require_operator()
+}
+
+impl Object for KeyAnswer {
+    fn row_version(&self) -> Option<i64> {
+        None
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}/{}", self.api_key_id)
+    }
 }
 
 impl KeyAnswer {

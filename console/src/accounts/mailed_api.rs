@@ -7,44 +7,45 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::session_api::{now, own_account};
+use super::credentials;
+use super::session_api::own_account;
 use super::sign_in::Client;
-use super::{credentials, done};
 use crate::auth::{Caller, csrf};
 use crate::body;
+use crate::conventions::{done, now};
 use crate::problem::{ForPrograms, Problem};
 use crate::server::App;
 
 /// Whose password was forgotten.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Forgotten {
+pub(crate) struct Forgotten {
     #[schema(example = "ada@example.com")]
-    email: String,
+    pub(crate) email: String,
 }
 
 /// A new password, by the token of a mail.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Reset {
-    token: String,
+pub(crate) struct Reset {
+    pub(crate) token: String,
     /// Twelve characters or more.
     #[schema(format = Password, min_length = 12)]
-    password: String,
+    pub(crate) password: String,
 }
 
 /// The token of a mail.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Token {
-    token: String,
+pub(crate) struct Token {
+    pub(crate) token: String,
 }
 
 /// That a mail goes out, if there is anybody to send it to.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     #[schema(example = "mail_request")]
-    object: &'static str,
+    pub(crate) object: &'static str,
 }
 
 /// Sends a link to set a new password, if there is an account with this address. The answer does not tell.

@@ -1,9 +1,7 @@
 //! `/v1/accounts`: who may sign in, for administrators.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{Request, State};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,15 +10,16 @@ use utoipa::ToSchema;
 
 use super::account::{self, Account, Filter, NewAccount, no_such_account};
 use super::mailed::{self, Purpose};
-use super::session_api::now;
 use super::sign_in::{is_email, stored_email};
 use super::throttle::{self, Subject};
 use crate::api::answer::rfc3339;
-use crate::api::given::{Given, is_name};
+use crate::api::given::Given;
 use crate::auth::{Caller, Role, Scope, Via, session};
-use crate::conventions::list::{List, json, time, unknown_cursor};
-use crate::conventions::{IfMatch, etag, illegal_state, once};
-use crate::problem::{BadParameter, Failure, ForPrograms, Problem};
+use crate::conventions::{
+    Asked, Asking, IfMatch, List, Named, Object, Page, created, creation, illegal_state, json, now, object,
+    possible, time, unknown_cursor,
+};
+use crate::problem::{BadParameter, Failure, Problem};
 use crate::server::App;
 use crate::{audit, body};
 
@@ -31,53 +30,52 @@ const MAX_NAME: usize = 200;
 
 /// Somebody who may sign in.
 #[derive(Serialize, ToSchema)]
-pub(super) struct AccountAnswer {
+pub(crate) struct AccountAnswer {
     #[schema(example = "account")]
-    object: &'static str,
-    account_id: String,
-    email: String,
-    name: String,
+    pub(crate) object: &'static str,
+    pub(crate) account_id: String,
+    pub(crate) email: String,
+    pub(crate) name: String,
     /// `admin`, `reviewer`, `finance`, `vendor` or `affiliate`.
-    role: String,
+    pub(crate) role: String,
     /// The vendor they act for.
-    vendor: Option<String>,
+    pub(crate) vendor: Option<String>,
     /// The affiliate they act for.
-    affiliate: Option<String>,
-    is_disabled: bool,
-    has_password: bool,
-    has_totp: bool,
-    email_verified_at: Option<String>,
-    disabled_at: Option<String>,
-    created_at: String,
+    pub(crate) affiliate: Option<String>,
+    pub(crate) is_disabled: bool,
+    pub(crate) has_password: bool,
+    pub(crate) has_totp: bool,
+    pub(crate) email_verified_at: Option<String>,
+    pub(crate) disabled_at: Option<String>,
+    pub(crate) created_at: String,
+    #[serde(skip)]
+    row_version: i64,
 }
 
 /// Somebody to be let in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     #[schema(example = "ada@example.com")]
-    email: String,
+    pub(crate) email: String,
     #[schema(example = "Ada Example", max_length = 200)]
-    name: String,
+    pub(crate) name: String,
     /// `admin`, `reviewer`, `finance`, `vendor` or `affiliate`.
-    role: String,
+    pub(crate) role: String,
     /// `ven_…`, with the role of a vendor.
-    vendor: Option<String>,
+    pub(crate) vendor: Option<String>,
     /// `aff_…`, with the role of an affiliate.
-    affiliate: Option<String>,
+    pub(crate) affiliate: Option<String>,
 }
 
 /// What may change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Change {
-    name: Option<String>,
+pub(crate) struct Change {
+    pub(crate) name: Option<String>,
     /// One operator's role for another: `admin`, `reviewer` or `finance`.
-    role: Option<String>,
+    pub(crate) role: Option<String>,
 }
-
-/// What is in the address.
-type Named = Result<Path<String>, PathRejection>;
 
 /// One page of accounts, newest first.
 #[utoipa::path(get, path = PATH, tag = "accounts", params(
@@ -90,28 +88,46 @@ type Named = Result<Path<String>, PathRejection>;
     (status = 200, description = "A page", body = List<AccountAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Asking(asked): Asking<(Filter, Page)>,
+) -> Response {
+    json(page(&app, &caller, &asked).await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<AccountAnswer>, Failure> {
+impl Asked for (Filter, Page) {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter = Filter {
+            role: given.word("role", &Role::ALL.map(Role::name)),
+            is_disabled: given.flag("disabled"),
+            email: given.one("email").map(|email| stored_email(&email).replace('\0', "")),
+        };
+        let page = given.page();
+        given.finish("role, disabled, email, limit, starting_after").map_err(Failure::Parameters)?;
+        Ok((filter, page))
+    }
+}
+
+/// One page of accounts.
+pub(crate) async fn page(
+    app: &App,
+    caller: &Caller,
+    (filter, page): &(Filter, Page),
+) -> Result<List<AccountAnswer>, Failure> {
     may_manage(caller)?;
-    let mut given = Given::read(query);
-    let role = given.word("role", &Role::ALL.map(Role::name));
-    let is_disabled = given.word("disabled", &["true", "false"]).map(|word| word == "true");
-    let email = given.one("email").map(|email| stored_email(&email).replace('\0', ""));
-    let (limit, after) = (given.limit(), given.name("starting_after"));
-    given.finish("role, disabled, email, limit, starting_after").map_err(Failure::Parameters)?;
     let mut conn = app.accounts.acquire().await?;
-    let after = match after {
+    let after = match &page.after {
         None => None,
         Some(id) => {
-            let last = account::one(&mut conn, &id).await.map_err(|_| unknown_cursor())?;
+            let last = account::one(&mut conn, id).await.map_err(|_| unknown_cursor())?;
             Some((last.created_at, last.account_id))
         }
     };
-    let rows = account::list(&mut conn, &Filter { role, is_disabled, email }, after, limit + 1).await?;
-    Ok(List::cut(PATH, rows, limit, AccountAnswer::from))
+    let rows = account::list(&mut conn, filter, after, page.limit + 1).await?;
+    let rows = rows.into_iter().map(AccountAnswer::from).collect();
+    Ok(List::cut(PATH, rows, page.limit, |account: &AccountAnswer| account.account_id.clone()))
 }
 
 /// One account.
@@ -119,12 +135,15 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<AccountAns
     (status = 200, description = "The account", body = AccountAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    let outcome = async {
-        may_manage(&caller)?;
-        account::one(&mut *app.accounts.acquire().await?, &id_in(named)?).await
-    };
-    versioned(outcome.await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    object(shown(&app, &caller, &id).await)
+}
+
+/// One account.
+pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<AccountAnswer, Failure> {
+    may_manage(caller)?;
+    let id = possible(id, no_such_account)?;
+    account::one(&mut *app.accounts.acquire().await?, id).await.map(AccountAnswer::from)
 }
 
 /// Makes an account. A mail leads its owner to choose a password.
@@ -135,24 +154,13 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    if let Err(failure) = may_manage(&caller) {
-        return ForPrograms(failure).into_response();
-    }
-    once(&app, &caller, request, async |headers, bytes| {
-        let made = async { make(&app, &caller, body::json(&headers, &bytes)?).await };
-        match made.await {
-            Err(failure) => ForPrograms(failure).into_response(),
-            Ok(account) => {
-                let place = HeaderValue::try_from(format!("{PATH}/{}", account.account_id));
-                let place = place.unwrap_or(HeaderValue::from_static(PATH));
-                (StatusCode::CREATED, [(header::LOCATION, place)], versioned(Ok(account))).into_response()
-            }
-        }
-    })
-    .await
+    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    creation(&app, &caller, request, may_manage, make).await
 }
 
-async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<Account, Failure> {
+/// Makes an account.
+pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<AccountAnswer, Failure> {
+    may_manage(caller)?;
     let mut bad = Vec::new();
     let email = stored_email(&wanted.email);
     if !is_email(&email) {
@@ -180,9 +188,7 @@ async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<Account, Fai
     mailed::send(&mut tx, &app.front, &account_id, &new.email, Purpose::Welcome, now()).await?;
     let detail = json!({"email": new.email, "role": role.name()});
     audit::record(&mut tx, caller, "account.create", &account_id, vendor_id, affiliate_id, detail).await?;
-    let account = account::one(&mut tx, &account_id).await?;
-    tx.commit().await.map_err(Failure::writing)?;
-    Ok(account)
+    finished(tx, &account_id).await
 }
 
 async fn vendor(conn: &mut PgConnection, public_id: Option<&str>) -> Result<Option<i64>, Failure> {
@@ -214,40 +220,46 @@ async fn affiliate(conn: &mut PgConnection, public_id: Option<&str>) -> Result<O
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
-    meant: IfMatch,
+    Named(id): Named,
+    if_match: IfMatch,
     request: Request,
 ) -> Response {
-    let outcome = async {
+    let changed = async {
         may_manage(&caller)?;
-        let change: Change = body::decision(request).await?;
-        let name = change.name.as_deref().map(name).transpose().map_err(|bad| Failure::Content(vec![bad]))?;
-        let id = id_in(named)?;
-        let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
-        let account = account::locked(&mut tx, &id).await?;
-        meant.check(account.row_version)?;
-        let role = change.role.as_deref().map(|role| operators_role(&account, role)).transpose()?;
-        let was_admin = account.role == Role::Admin.name();
-        if was_admin && role.is_some_and(|role| role != Role::Admin) {
-            another_admin(&mut tx, &account).await?;
-        }
-        sqlx::query!(
-            "update account set name = coalesce($2, name), role = coalesce($3, role), row_version = row_version + 1 \
-             where account_id = $1",
-            id,
-            name,
-            role.map(Role::name)
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(Failure::writing)?;
-        let detail = json!({"name": name, "role": role.map(Role::name)});
-        record(&mut tx, &caller, "account.change", &account, detail).await?;
-        let account = account::one(&mut tx, &id).await?;
-        tx.commit().await.map_err(Failure::writing)?;
-        Ok(account)
+        amend(&app, &caller, &if_match, &id, body::decision(request).await?).await
     };
-    versioned(outcome.await)
+    object(changed.await)
+}
+
+/// Changes an account's name, or an operator's role.
+pub(crate) async fn amend(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: &str,
+    change: Change,
+) -> Result<AccountAnswer, Failure> {
+    may_manage(caller)?;
+    let name = change.name.as_deref().map(name).transpose().map_err(|bad| Failure::Content(vec![bad]))?;
+    let (mut tx, account) = locked(app, if_match, id).await?;
+    let role = change.role.as_deref().map(|role| operators_role(&account, role)).transpose()?;
+    let was_admin = account.role == Role::Admin.name();
+    if was_admin && role.is_some_and(|role| role != Role::Admin) {
+        another_admin(&mut tx, &account).await?;
+    }
+    sqlx::query!(
+        "update account set name = coalesce($2, name), role = coalesce($3, role), row_version = row_version + 1 \
+         where account_id = $1",
+        id,
+        name,
+        role.map(Role::name)
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(Failure::writing)?;
+    let detail = json!({"name": name, "role": role.map(Role::name)});
+    record(&mut tx, caller, "account.change", &account, detail).await?;
+    finished(tx, id).await
 }
 
 /// Lets somebody in no longer, and ends every session they have.
@@ -258,35 +270,35 @@ pub(super) async fn change(
 pub(super) async fn disable(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
-    meant: IfMatch,
+    Named(id): Named,
+    if_match: IfMatch,
 ) -> Response {
-    let outcome = async {
-        may_manage(&caller)?;
-        let id = id_in(named)?;
-        let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
-        let account = account::locked(&mut tx, &id).await?;
-        meant.check(account.row_version)?;
-        if account.disabled_at.is_some() {
-            return Err(illegal_state("account", "disabled", "disabled"));
-        }
-        if matches!(&caller.via, Via::Session { account_id, .. } if *account_id == id) {
-            return Err(Failure::Conflict(
-                "own_account",
-                "nobody disables their own account; ask another".to_owned(),
-            ));
-        }
-        if account.role == Role::Admin.name() {
-            another_admin(&mut tx, &account).await?;
-        }
-        session::end_others(&mut tx, &id, None).await?;
-        set_disabled(&mut tx, &id, Some(now())).await?;
-        record(&mut tx, &caller, "account.disable", &account, json!({})).await?;
-        let account = account::one(&mut tx, &id).await?;
-        tx.commit().await.map_err(Failure::writing)?;
-        Ok(account)
-    };
-    versioned(outcome.await)
+    object(disabled(&app, &caller, &if_match, &id).await)
+}
+
+/// Lets somebody in no longer.
+pub(crate) async fn disabled(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: &str,
+) -> Result<AccountAnswer, Failure> {
+    may_manage(caller)?;
+    let (mut tx, account) = locked(app, if_match, id).await?;
+    if account.disabled_at.is_some() {
+        return Err(illegal_state("account", "disabled", "disabled"));
+    }
+    if matches!(&caller.via, Via::Session { account_id, .. } if account_id == id) {
+        let words = "nobody disables their own account; ask another";
+        return Err(Failure::Conflict("own_account", words.to_owned()));
+    }
+    if account.role == Role::Admin.name() {
+        another_admin(&mut tx, &account).await?;
+    }
+    session::end_others(&mut tx, id, None).await?;
+    set_disabled(&mut tx, id, Some(now())).await?;
+    record(&mut tx, caller, "account.disable", &account, json!({})).await?;
+    finished(tx, id).await
 }
 
 /// Lets somebody in again.
@@ -294,23 +306,30 @@ pub(super) async fn disable(
     (status = 200, description = "As it is now", body = AccountAnswer),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn enable(State(app): State<App>, caller: Caller, named: Named, meant: IfMatch) -> Response {
-    let outcome = async {
-        may_manage(&caller)?;
-        let id = id_in(named)?;
-        let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
-        let account = account::locked(&mut tx, &id).await?;
-        meant.check(account.row_version)?;
-        if account.disabled_at.is_none() {
-            return Err(illegal_state("account", "enabled", "enabled"));
-        }
-        set_disabled(&mut tx, &id, None).await?;
-        record(&mut tx, &caller, "account.enable", &account, json!({})).await?;
-        let account = account::one(&mut tx, &id).await?;
-        tx.commit().await.map_err(Failure::writing)?;
-        Ok(account)
-    };
-    versioned(outcome.await)
+pub(super) async fn enable(
+    State(app): State<App>,
+    caller: Caller,
+    Named(id): Named,
+    if_match: IfMatch,
+) -> Response {
+    object(enabled(&app, &caller, &if_match, &id).await)
+}
+
+/// Lets somebody in again.
+pub(crate) async fn enabled(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: &str,
+) -> Result<AccountAnswer, Failure> {
+    may_manage(caller)?;
+    let (mut tx, account) = locked(app, if_match, id).await?;
+    if account.disabled_at.is_none() {
+        return Err(illegal_state("account", "enabled", "enabled"));
+    }
+    set_disabled(&mut tx, id, None).await?;
+    record(&mut tx, caller, "account.enable", &account, json!({})).await?;
+    finished(tx, id).await
 }
 
 /// Takes password and second factor away, ends every session, and mails a link to begin anew.
@@ -318,32 +337,58 @@ pub(super) async fn enable(State(app): State<App>, caller: Caller, named: Named,
     (status = 200, description = "As it is now", body = AccountAnswer),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn reset(State(app): State<App>, caller: Caller, named: Named, meant: IfMatch) -> Response {
-    let outcome = async {
-        may_manage(&caller)?;
-        let id = id_in(named)?;
-        let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
-        let account = account::locked(&mut tx, &id).await?;
-        meant.check(account.row_version)?;
-        if account.disabled_at.is_some() {
-            return Err(illegal_state("account", "disabled", "reset"));
-        }
-        sqlx::query!(
-            "update account set password_hash = null, totp_sealed = null, row_version = row_version + 1 where account_id = $1",
-            id
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(Failure::writing)?;
-        session::end_others(&mut tx, &id, None).await?;
-        mailed::send(&mut tx, &app.front, &id, &account.email, Purpose::Welcome, now()).await?;
-        record(&mut tx, &caller, "account.reset", &account, json!({})).await?;
-        let account = account::one(&mut tx, &id).await?;
-        tx.commit().await.map_err(Failure::writing)?;
-        throttle::forgive(&app.accounts, &app.vault, Subject::Account(&account.email), None).await?;
-        Ok(account)
-    };
-    versioned(outcome.await)
+pub(super) async fn reset(
+    State(app): State<App>,
+    caller: Caller,
+    Named(id): Named,
+    if_match: IfMatch,
+) -> Response {
+    object(begun_anew(&app, &caller, &if_match, &id).await)
+}
+
+/// Takes password and second factor away, and mails a link to begin anew.
+pub(crate) async fn begun_anew(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: &str,
+) -> Result<AccountAnswer, Failure> {
+    may_manage(caller)?;
+    let (mut tx, account) = locked(app, if_match, id).await?;
+    if account.disabled_at.is_some() {
+        return Err(illegal_state("account", "disabled", "reset"));
+    }
+    sqlx::query!(
+        "update account set password_hash = null, totp_sealed = null, row_version = row_version + 1 where account_id = $1",
+        id
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(Failure::writing)?;
+    session::end_others(&mut tx, id, None).await?;
+    mailed::send(&mut tx, &app.front, id, &account.email, Purpose::Welcome, now()).await?;
+    record(&mut tx, caller, "account.reset", &account, json!({})).await?;
+    let begun = finished(tx, id).await?;
+    throttle::forgive(&app.accounts, &app.vault, Subject::Account(&account.email), None).await?;
+    Ok(begun)
+}
+
+type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
+
+/// The account as it is now, until the transaction ends.
+async fn locked(app: &App, if_match: &IfMatch, id: &str) -> Result<(Tx, Account), Failure> {
+    let id = possible(id, no_such_account)?;
+    let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
+    let account = account::locked(&mut tx, id).await?;
+    if_match.check(account.row_version)?;
+    Ok((tx, account))
+}
+
+/// Commits, and shows what became of the account.
+async fn finished(mut tx: Tx, id: &str) -> Result<AccountAnswer, Failure> {
+    let account = account::one(&mut tx, id).await?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(AccountAnswer::from(account))
 }
 
 async fn set_disabled(conn: &mut PgConnection, id: &str, at: Option<DateTime<Utc>>) -> Result<(), Failure> {
@@ -400,10 +445,6 @@ fn may_manage(caller: &Caller) -> Result<(), Failure> {
     caller.require_operator()
 }
 
-fn id_in(named: Named) -> Result<String, Failure> {
-    named.ok().map(|Path(id)| id).filter(|id| is_name(id)).ok_or_else(no_such_account)
-}
-
 fn name(typed: &str) -> Result<String, BadParameter> {
     let name = typed.trim();
     let is_name = (1..=MAX_NAME).contains(&name.chars().count())
@@ -419,10 +460,13 @@ fn wrong(field: &str, code: &'static str, detail: &str) -> BadParameter {
     BadParameter { field: field.to_owned(), code, detail: format!("`{field}`: {detail}") }
 }
 
-fn versioned(account: Result<Account, Failure>) -> Response {
-    match account {
-        Ok(account) => etag::versioned(account.row_version, AccountAnswer::from(account)),
-        Err(failure) => ForPrograms(failure).into_response(),
+impl Object for AccountAnswer {
+    fn row_version(&self) -> Option<i64> {
+        Some(self.row_version)
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}/{}", self.account_id)
     }
 }
 
@@ -442,6 +486,7 @@ impl From<Account> for AccountAnswer {
             email_verified_at: time(account.email_verified_at),
             disabled_at: time(account.disabled_at),
             created_at: rfc3339(account.created_at),
+            row_version: account.row_version,
         }
     }
 }

@@ -9,82 +9,82 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::credentials;
+use super::password;
 use super::sign_in::{self, Client, Credentials};
-use super::{done, password};
 use crate::api::answer::rfc3339;
 use crate::auth::session::{self, ABSOLUTE};
 use crate::auth::{Caller, Role, Scope, Tenant, Via, csrf};
 use crate::body;
-pub(super) use crate::conventions::list::now;
+use crate::conventions::{done, now};
 use crate::problem::{Failure, ForPrograms, Problem};
 use crate::server::App;
 
 /// What signs somebody in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SignIn {
+pub(crate) struct SignIn {
     #[schema(example = "ada@example.com")]
-    email: String,
+    pub(crate) email: String,
     #[schema(format = Password)]
-    password: String,
+    pub(crate) password: String,
     /// The code of the authenticator app, where the account has one.
-    totp: Option<String>,
+    pub(crate) totp: Option<String>,
 }
 
 /// Proof that somebody is still there.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Reauthentication {
+pub(crate) struct Reauthentication {
     #[schema(format = Password)]
-    password: String,
-    totp: Option<String>,
+    pub(crate) password: String,
+    pub(crate) totp: Option<String>,
 }
 
 /// A new password with the old one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewPassword {
+pub(crate) struct NewPassword {
     #[schema(format = Password)]
-    current_password: String,
-    totp: Option<String>,
+    pub(crate) current_password: String,
+    pub(crate) totp: Option<String>,
     /// Twelve characters or more.
     #[schema(format = Password, min_length = 12)]
-    password: String,
+    pub(crate) password: String,
 }
 
 /// Who is signed in, or whose key this is.
 #[derive(Serialize, ToSchema)]
-pub(super) struct SessionAnswer {
+pub(crate) struct SessionAnswer {
     #[schema(example = "session")]
-    object: &'static str,
-    name: String,
+    pub(crate) object: &'static str,
+    pub(crate) name: String,
     /// Null for an API key.
-    account_id: Option<String>,
-    role: Option<&'static str>,
+    pub(crate) account_id: Option<String>,
+    pub(crate) role: Option<&'static str>,
     /// Whose rows are seen.
-    tenant: TenantAnswer,
-    scopes: Vec<&'static str>,
+    pub(crate) tenant: TenantAnswer,
+    pub(crate) scopes: Vec<&'static str>,
     /// Send it as `X-CSRF-Token` with everything that changes something.
-    csrf_token: Option<String>,
+    pub(crate) csrf_token: Option<String>,
     /// Until when money and bank data can be touched without giving the password again.
-    recent_until: Option<String>,
+    pub(crate) recent_until: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
-struct TenantAnswer {
+pub(crate) struct TenantAnswer {
     /// `programme`, `vendor` or `affiliate`.
-    kind: &'static str,
-    id: Option<i64>,
+    pub(crate) kind: &'static str,
+    pub(crate) id: Option<i64>,
 }
 
 /// A session that was just begun. The cookie came in the `Set-Cookie` header.
 #[derive(Serialize, ToSchema)]
-pub(super) struct BegunAnswer {
+pub(crate) struct BegunAnswer {
     #[schema(example = "session")]
-    object: &'static str,
-    csrf_token: String,
+    pub(crate) object: &'static str,
+    pub(crate) csrf_token: String,
     /// It ends earlier when it is not used for half an hour.
-    expires_at: String,
+    pub(crate) expires_at: String,
 }
 
 /// Signs in. The answer sets a cookie; a session that this browser had before ends.
@@ -210,13 +210,22 @@ pub(crate) async fn prove_again(
 ), security(("session" = [])))]
 pub(super) async fn change_password(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let outcome = async {
-        let (account_id, session) = own_account(&caller)?;
-        let NewPassword { current_password, totp, password } = body::decision(request).await?;
-        password::check(&password, &[&caller.name])?;
-        sign_in::reauthenticate(&app, account_id, current_password, totp.as_deref(), now()).await?;
-        credentials::change(&app, &caller, account_id, session, password).await
+        own_account(&caller)?;
+        set_password(&app, &caller, body::decision(request).await?).await
     };
     done(outcome.await)
+}
+
+/// Changes the caller's own password.
+pub(crate) async fn set_password(
+    app: &App,
+    caller: &Caller,
+    NewPassword { current_password, totp, password }: NewPassword,
+) -> Result<(), Failure> {
+    let (account_id, session) = own_account(caller)?;
+    password::check(&password, &[&caller.name])?;
+    sign_in::reauthenticate(app, account_id, current_password, totp.as_deref(), now()).await?;
+    credentials::change(app, caller, account_id, session, password).await
 }
 
 /// The account and session of a caller who has them.

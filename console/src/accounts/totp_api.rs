@@ -2,20 +2,19 @@
 //!
 //! What is enrolled travels sealed to the browser and back: nothing is stored before the app has shown that it works.
 
-use axum::Json;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::session_api::{now, own_account};
-use super::{done, totp};
+use super::session_api::own_account;
+use super::totp;
 use crate::auth::Caller;
-use crate::conventions::illegal_state;
-use crate::problem::{BadParameter, Failure, ForPrograms, Problem};
+use crate::conventions::{done, illegal_state, json as answer, now};
+use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
 use crate::vault::Purpose;
 use crate::{audit, body};
@@ -27,24 +26,24 @@ const MAX_ENROLMENT: usize = 400;
 
 /// What an authenticator app needs to know.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Offer {
+pub(crate) struct Offer {
     #[schema(example = "totp_enrolment")]
-    object: &'static str,
+    pub(crate) object: &'static str,
     /// To be typed into the app.
-    secret: String,
+    pub(crate) secret: String,
     /// To be shown to it as a QR code.
-    otpauth_uri: String,
+    pub(crate) otpauth_uri: String,
     /// To be sent back with the app's first code.
-    enrolment: String,
+    pub(crate) enrolment: String,
 }
 
 /// The first code of the app.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Confirmation {
-    enrolment: String,
+pub(crate) struct Confirmation {
+    pub(crate) enrolment: String,
     #[schema(example = "123456")]
-    totp: String,
+    pub(crate) totp: String,
 }
 
 /// Begins to add a second factor. Nothing changes before it is confirmed.
@@ -54,13 +53,11 @@ pub(super) struct Confirmation {
     (status = 503, description = "The console has no CONSOLE_SECRET", body = Problem, content_type = "application/problem+json"),
 ), security(("session" = [])))]
 pub(super) async fn enrol(State(app): State<App>, caller: Caller) -> Response {
-    match offer(&app, &caller, now()).await {
-        Ok(enrolment) => Json(enrolment).into_response(),
-        Err(failure) => ForPrograms(failure).into_response(),
-    }
+    answer(offer(&app, &caller, now()).await)
 }
 
-async fn offer(app: &App, caller: &Caller, now: DateTime<Utc>) -> Result<Offer, Failure> {
+/// Offers the caller a second factor.
+pub(crate) async fn offer(app: &App, caller: &Caller, now: DateTime<Utc>) -> Result<Offer, Failure> {
     let (account_id, _) = own_account(caller)?;
     caller.require_recent(now)?;
     let row = sqlx::query!(
@@ -97,7 +94,13 @@ pub(super) async fn confirm(State(app): State<App>, caller: Caller, request: Req
     done(outcome.await)
 }
 
-async fn add(app: &App, caller: &Caller, given: &Confirmation, now: DateTime<Utc>) -> Result<(), Failure> {
+/// Confirms the second factor that was offered.
+pub(crate) async fn add(
+    app: &App,
+    caller: &Caller,
+    given: &Confirmation,
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
     let (account_id, _) = own_account(caller)?;
     caller.require_recent(now)?;
     let secret = enrolled(app, account_id, &given.enrolment, now)?;
@@ -146,27 +149,25 @@ fn enrolled(app: &App, account_id: &str, enrolment: &str, now: DateTime<Utc>) ->
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("session" = [])))]
 pub(super) async fn remove(State(app): State<App>, caller: Caller) -> Response {
-    let outcome = async {
-        let (account_id, _) = own_account(&caller)?;
-        caller.require_recent(now())?;
-        let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
-        let removed = sqlx::query!(
-            "update account set totp_sealed = null, row_version = row_version + 1 \
-             where account_id = $1 and totp_sealed is not null",
-            account_id
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(Failure::writing)?;
-        if removed.rows_affected() == 0 {
-            return Err(illegal_state("account", "not protected by an app", "protected by none"));
-        }
-        audit::record(&mut tx, &caller, "account.remove_totp", account_id, None, None, json!({})).await?;
-        tx.commit().await.map_err(Failure::writing)
-    };
-    done(outcome.await)
+    done(removed(&app, &caller).await)
 }
 
-fn unusable(field: &str, code: &'static str, detail: &str) -> Failure {
-    Failure::Content(vec![BadParameter { field: field.to_owned(), code, detail: detail.to_owned() }])
+/// Takes the caller's second factor away.
+pub(crate) async fn removed(app: &App, caller: &Caller) -> Result<(), Failure> {
+    let (account_id, _) = own_account(caller)?;
+    caller.require_recent(now())?;
+    let mut tx = app.accounts.begin().await.map_err(Failure::writing)?;
+    let removed = sqlx::query!(
+        "update account set totp_sealed = null, row_version = row_version + 1 \
+         where account_id = $1 and totp_sealed is not null",
+        account_id
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(Failure::writing)?;
+    if removed.rows_affected() == 0 {
+        return Err(illegal_state("account", "not protected by an app", "protected by none"));
+    }
+    audit::record(&mut tx, caller, "account.remove_totp", account_id, None, None, json!({})).await?;
+    tx.commit().await.map_err(Failure::writing)
 }

@@ -7,9 +7,11 @@ use utoipa::ToSchema;
 
 use super::bank::{self, BankAccountAnswer};
 use super::figures::{Figures, FiguresAnswer};
+use super::list::PATH;
 use super::profile::Profile;
 use crate::api::answer::rfc3339;
 use crate::auth::Tenant;
+use crate::conventions::Object;
 
 /// Who looks at an affiliate, and so how much there is to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,52 +100,64 @@ impl Affiliate {
 
 /// Names on other platforms.
 #[derive(Debug, Serialize, ToSchema)]
-struct SocialMediaAnswer {
-    instagram: Option<String>,
-    twitter: Option<String>,
-    facebook: Option<String>,
+pub(crate) struct SocialMediaAnswer {
+    pub(crate) instagram: Option<String>,
+    pub(crate) twitter: Option<String>,
+    pub(crate) facebook: Option<String>,
 }
 
 /// What only operators and affiliates themselves see.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AffiliatePrivate)]
-struct Private {
-    email: Option<String>,
-    phone: Option<String>,
-    rejection_reason: Option<String>,
-    approved_at: Option<String>,
+pub(crate) struct Private {
+    pub(crate) email: Option<String>,
+    pub(crate) phone: Option<String>,
+    pub(crate) rejection_reason: Option<String>,
+    pub(crate) approved_at: Option<String>,
 }
 
 /// One affiliate.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AffiliateAnswer {
+pub(crate) struct AffiliateAnswer {
     #[schema(example = "affiliate")]
-    object: &'static str,
-    affiliate_id: String,
-    username: String,
-    name: String,
-    status: String,
-    is_active: bool,
+    pub(crate) object: &'static str,
+    pub(crate) affiliate_id: String,
+    pub(crate) username: String,
+    pub(crate) name: String,
+    pub(crate) status: String,
+    pub(crate) is_active: bool,
     /// `Active` or `Suspended`: what lists show in green and red.
-    member_status: &'static str,
-    country: Option<String>,
-    bio: Option<String>,
-    website: Option<String>,
-    social_media: SocialMediaAnswer,
-    signed_up_at: String,
+    pub(crate) member_status: &'static str,
+    pub(crate) country: Option<String>,
+    pub(crate) bio: Option<String>,
+    pub(crate) website: Option<String>,
+    pub(crate) social_media: SocialMediaAnswer,
+    pub(crate) signed_up_at: String,
     #[serde(flatten)]
-    private: Option<Private>,
+    pub(crate) private: Option<Private>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    figures: Option<FiguresAnswer>,
+    pub(crate) figures: Option<FiguresAnswer>,
     #[serde(skip_serializing_if = "Paid::is_not_shown")]
     #[schema(value_type = Option<BankAccountAnswer>)]
-    bank_account: Paid,
+    pub(crate) bank_account: Paid,
+    #[serde(skip)]
+    pub(crate) row_version: Option<i64>,
+}
+
+impl Object for AffiliateAnswer {
+    fn row_version(&self) -> Option<i64> {
+        self.row_version
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}/{}", self.affiliate_id)
+    }
 }
 
 /// Where an affiliate is paid, as far as an answer says it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Paid {
+pub(crate) enum Paid {
     NotShown,
     /// Nowhere yet: `null`.
     Nowhere,
@@ -184,6 +198,7 @@ impl AffiliateAnswer {
             private,
             figures: None,
             bank_account: Paid::NotShown,
+            row_version: affiliate.row_version,
         }
     }
 

@@ -4,10 +4,9 @@
 //! applicant becomes is `pending`, whatever they send.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
-use runtime::clock;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -18,7 +17,8 @@ use super::profile::{Applicant, Application};
 use crate::accounts::throttle::Subject;
 use crate::accounts::{Client, mailed, password, throttle};
 use crate::auth::csrf;
-use crate::problem::{BadParameter, Failure, ForPrograms, Problem};
+use crate::conventions::{accepted, now};
+use crate::problem::{Failure, Problem, unusable};
 use crate::programme::invitations;
 use crate::server::App;
 use crate::{audit, body};
@@ -28,15 +28,15 @@ pub(super) const PATH: &str = "/v1/applications";
 
 /// What an applicant is told.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ApplicationAnswer {
+pub(crate) struct ApplicationAnswer {
     #[schema(example = "application")]
-    object: &'static str,
-    username: String,
-    email: String,
+    pub(crate) object: &'static str,
+    pub(crate) username: String,
+    pub(crate) email: String,
     /// Always `pending`.
-    status: &'static str,
+    pub(crate) status: &'static str,
     /// What to do now, in words.
-    next: &'static str,
+    pub(crate) next: &'static str,
 }
 
 /// Takes an application in.
@@ -50,30 +50,29 @@ pub(super) async fn apply(
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    match take(&app, client, &headers, request).await {
-        Ok(answer) => (StatusCode::ACCEPTED, axum::Json(answer)).into_response(),
-        Err(failure) => ForPrograms(failure).into_response(),
-    }
+    let taken = async {
+        csrf::check_origin(&app.front, &headers)?;
+        take(&app, client, &body::decision(request).await?).await
+    };
+    accepted(taken.await)
 }
 
 /// Times an application is written down when another one takes its name or address in the same moment.
 const ATTEMPTS: usize = 3;
 
-async fn take(
+/// Takes an application in. Check the request's origin first.
+pub(crate) async fn take(
     app: &App,
     client: Client,
-    headers: &HeaderMap,
-    request: Request,
+    application: &Application,
 ) -> Result<ApplicationAnswer, Failure> {
-    csrf::check_origin(&app.front, headers)?;
-    let now: DateTime<Utc> = clock::system_time().into();
+    let now = now();
     throttle::attempt(&app.accounts, &app.vault, Subject::MailsFrom(client.0), now).await?;
-    let application: Application = body::decision(request).await?;
     let applicant = application.judge()?;
     // Every application is a letter, and nobody shall have their letter box filled by strangers.
     throttle::attempt(&app.accounts, &app.vault, Subject::MailsTo(&applicant.email), now).await?;
     // Before anything is looked up: it takes long, and must take as long for an address that is known.
-    let password_hash = hashed(app, &application, &applicant).await?;
+    let password_hash = hashed(app, application, &applicant).await?;
     let invitation = application.invitation.as_deref();
     for _ in 0..ATTEMPTS {
         match written(app, &applicant, password_hash.as_deref(), invitation, now).await? {
@@ -222,11 +221,7 @@ async fn accept(
     accepted.ok_or_else(|| {
         let detail =
             "`invitation` was used, revoked, or has expired; ask for another one, or apply without it";
-        Failure::Content(vec![BadParameter {
-            field: "invitation".to_owned(),
-            code: "no_such_invitation",
-            detail: detail.to_owned(),
-        }])
+        unusable("invitation", "no_such_invitation", detail)
     })
 }
 

@@ -4,19 +4,19 @@
 pub(crate) mod number;
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
-use runtime::clock;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use self::number::{AccountNumber, BadNumber, bic};
-use super::{Named, find, letters, name_in, no_such_affiliate, own_affiliate};
+use super::{find, letters, no_such_affiliate, own_affiliate};
 use crate::api::answer::rfc3339;
 use crate::auth::{Caller, Scope};
-use crate::problem::{BadParameter, Failure, ForPrograms, Problem};
+use crate::conventions::{Named, json, now};
+use crate::problem::{BadParameter, Failure, Problem};
 use crate::server::App;
 use crate::vault::{self, Vault};
 use crate::{audit, body, db};
@@ -31,14 +31,14 @@ const MAX_BRANCH: usize = 20;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = BankAccountSent)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Sent {
-    bank_name: String,
+pub(crate) struct Sent {
+    pub(crate) bank_name: String,
     /// Digits and letters; an IBAN must have good check digits.
-    account_number: String,
-    account_name: String,
+    pub(crate) account_number: String,
+    pub(crate) account_name: String,
     #[schema(example = "DEUTDEFF")]
-    swift_bic: Option<String>,
-    branch_code: Option<String>,
+    pub(crate) swift_bic: Option<String>,
+    pub(crate) branch_code: Option<String>,
 }
 
 /// An account, found good.
@@ -68,19 +68,19 @@ pub(super) struct BankAccount {
 
 /// An account as programs read it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct BankAccountAnswer {
+pub(crate) struct BankAccountAnswer {
     #[schema(example = "bank_account")]
-    object: &'static str,
-    bank_name: Option<String>,
-    account_name: Option<String>,
+    pub(crate) object: &'static str,
+    pub(crate) bank_name: Option<String>,
+    pub(crate) account_name: Option<String>,
     /// The last four characters.
-    account_number: Option<String>,
+    pub(crate) account_number: Option<String>,
     /// Only for operators who ask for the account itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    swift_bic: Option<String>,
+    pub(crate) swift_bic: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    branch_code: Option<String>,
-    changed_at: String,
+    pub(crate) branch_code: Option<String>,
+    pub(crate) changed_at: String,
 }
 
 impl BankAccountAnswer {
@@ -104,14 +104,7 @@ impl BankAccountAnswer {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn own(State(app): State<App>, caller: Caller) -> Response {
-    let read = async {
-        let affiliate_id = own_affiliate(&caller)?;
-        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
-        let account = masked(&mut snapshot, affiliate_id).await?.ok_or_else(no_account)?;
-        snapshot.commit().await?;
-        Ok(BankAccountAnswer::masked(account))
-    };
-    answer(read.await)
+    json(shown_own(&app, &caller).await)
 }
 
 /// Any affiliate's account, for operators: with the codes of bank and branch, which leaves a line in the audit.
@@ -121,25 +114,8 @@ pub(super) async fn own(State(app): State<App>, caller: Caller) -> Response {
     (status = 200, description = "The account, its number masked", body = BankAccountAnswer),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn of_affiliate(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    let read = async {
-        caller.require_operator()?;
-        caller.require(Scope::AffiliatesRead)?;
-        let public_id = name_in(named)?;
-        let mut tx = db::tenant_tx(&app, &caller).await.map_err(Failure::writing)?;
-        let affiliate_id = find(&mut tx, &public_id).await?.ok_or_else(no_such_affiliate)?;
-        let account = masked(&mut tx, affiliate_id).await?.ok_or_else(no_account)?;
-        let mut answer = BankAccountAnswer::masked(account);
-        if let Some(opened) = open(&mut tx, &app.vault, affiliate_id, &public_id).await? {
-            (answer.swift_bic, answer.branch_code) = (opened.swift_bic, opened.branch_code);
-        }
-        let detail = json!({});
-        audit::record(&mut tx, &caller, "bank_account.read", &public_id, None, Some(affiliate_id), detail)
-            .await?;
-        tx.commit().await.map_err(Failure::writing)?;
-        Ok(answer)
-    };
-    answer(read.await)
+pub(super) async fn of_affiliate(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    json(shown(&app, &caller, &id).await)
 }
 
 /// Says where the caller is paid.
@@ -149,20 +125,10 @@ pub(super) async fn of_affiliate(State(app): State<App>, caller: Caller, named: 
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn put_own(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let written = async {
-        let affiliate_id = own_affiliate(&caller)?;
-        caller.require(Scope::ProgrammeWrite)?;
-        caller.require_recent(clock::system_time().into())?;
-        let given = judge(body::decision(request).await?)?;
-        let mut tx = db::tenant_tx(&app, &caller).await.map_err(Failure::writing)?;
-        let public_id =
-            sqlx::query_scalar!("select public_id from affiliate where affiliate_id = $1", affiliate_id)
-                .fetch_one(&mut *tx)
-                .await?;
-        let account = write(&mut tx, &app.vault, &caller, affiliate_id, &public_id, given).await?;
-        tx.commit().await.map_err(Failure::writing)?;
-        Ok(account)
+        may_set_own(&caller)?;
+        set_own(&app, &caller, body::decision(request).await?).await
     };
-    answer(written.await)
+    json(written.await)
 }
 
 /// Says where an affiliate is paid, for somebody who cannot.
@@ -175,29 +141,83 @@ pub(super) async fn put_own(State(app): State<App>, caller: Caller, request: Req
 pub(super) async fn put_of_affiliate(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
+    Named(id): Named,
     request: Request,
 ) -> Response {
     let written = async {
-        caller.require_operator()?;
-        caller.require(Scope::AffiliatesWrite)?;
-        let public_id = name_in(named)?;
-        caller.require_recent(clock::system_time().into())?;
-        let given = judge(body::decision(request).await?)?;
-        let mut tx = db::tenant_tx(&app, &caller).await.map_err(Failure::writing)?;
-        let affiliate_id = find(&mut tx, &public_id).await?.ok_or_else(no_such_affiliate)?;
-        let account = write(&mut tx, &app.vault, &caller, affiliate_id, &public_id, given).await?;
-        tx.commit().await.map_err(Failure::writing)?;
-        Ok(account)
+        may_set(&caller)?;
+        set(&app, &caller, &id, body::decision(request).await?).await
     };
-    answer(written.await)
+    json(written.await)
 }
 
-fn answer(outcome: Result<BankAccountAnswer, Failure>) -> Response {
-    outcome.map_or_else(
-        |failure| ForPrograms(failure).into_response(),
-        |account| axum::Json(account).into_response(),
-    )
+/// The caller's own account.
+pub(crate) async fn shown_own(app: &App, caller: &Caller) -> Result<BankAccountAnswer, Failure> {
+    let affiliate_id = own_affiliate(caller)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let account = masked(&mut snapshot, affiliate_id).await?.ok_or_else(no_account)?;
+    snapshot.commit().await?;
+    Ok(BankAccountAnswer::masked(account))
+}
+
+/// Any affiliate's account with its codes, which leaves a line in the audit.
+pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<BankAccountAnswer, Failure> {
+    caller.require_operator()?;
+    caller.require(Scope::AffiliatesRead)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let affiliate_id = find(&mut tx, id).await?.ok_or_else(no_such_affiliate)?;
+    let account = masked(&mut tx, affiliate_id).await?.ok_or_else(no_account)?;
+    let mut answer = BankAccountAnswer::masked(account);
+    if let Some(opened) = open(&mut tx, &app.vault, affiliate_id, id).await? {
+        (answer.swift_bic, answer.branch_code) = (opened.swift_bic, opened.branch_code);
+    }
+    audit::record(&mut tx, caller, "bank_account.read", id, None, Some(affiliate_id), json!({})).await?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(answer)
+}
+
+/// Says where the caller is paid.
+pub(crate) async fn set_own(app: &App, caller: &Caller, sent: Sent) -> Result<BankAccountAnswer, Failure> {
+    let affiliate_id = may_set_own(caller)?;
+    let given = judge(sent)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let public_id =
+        sqlx::query_scalar!("select public_id from affiliate where affiliate_id = $1", affiliate_id)
+            .fetch_one(&mut *tx)
+            .await?;
+    let account = write(&mut tx, &app.vault, caller, affiliate_id, &public_id, given).await?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(account)
+}
+
+/// Says where an affiliate is paid.
+pub(crate) async fn set(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    sent: Sent,
+) -> Result<BankAccountAnswer, Failure> {
+    may_set(caller)?;
+    let given = judge(sent)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let affiliate_id = find(&mut tx, id).await?.ok_or_else(no_such_affiliate)?;
+    let account = write(&mut tx, &app.vault, caller, affiliate_id, id, given).await?;
+    tx.commit().await.map_err(Failure::writing)?;
+    Ok(account)
+}
+
+/// The affiliate whose account is the caller's own.
+fn may_set_own(caller: &Caller) -> Result<i64, Failure> {
+    let affiliate_id = own_affiliate(caller)?;
+    caller.require(Scope::ProgrammeWrite)?;
+    caller.require_recent(now())?;
+    Ok(affiliate_id)
+}
+
+fn may_set(caller: &Caller) -> Result<(), Failure> {
+    caller.require_operator()?;
+    caller.require(Scope::AffiliatesWrite)?;
+    caller.require_recent(now())
 }
 
 fn no_account() -> Failure {

@@ -63,26 +63,26 @@ pub(super) async fn of(
 /// Figures as programs read them.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AffiliateFigures)]
-pub(super) struct FiguresAnswer {
-    from: String,
-    to: String,
-    human_clicks: u64,
-    filtered_clicks: u64,
+pub(crate) struct FiguresAnswer {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) human_clicks: u64,
+    pub(crate) filtered_clicks: u64,
     /// `null`: a stored sketch is damaged.
-    unique_visits: Option<u64>,
-    sales: u64,
+    pub(crate) unique_visits: Option<u64>,
+    pub(crate) sales: u64,
     /// Sales for each human click in millionths. `null`: no clicks.
-    conversion_ppm: Option<u64>,
-    earnings: Vec<MoneyAnswer>,
+    pub(crate) conversion_ppm: Option<u64>,
+    pub(crate) earnings: Vec<MoneyAnswer>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AffiliateEarnings)]
-struct MoneyAnswer {
-    currency: String,
-    sales: u64,
-    revenue_minor: i64,
-    commission_minor: i64,
+pub(crate) struct MoneyAnswer {
+    pub(crate) currency: String,
+    pub(crate) sales: u64,
+    pub(crate) revenue_minor: i64,
+    pub(crate) commission_minor: i64,
 }
 
 impl FiguresAnswer {

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Days, NaiveTime, Utc};
-use runtime::clock;
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -14,8 +13,9 @@ use super::answer::{Affiliate, AffiliateAnswer, View, read};
 use super::{figures, find};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
+use crate::conventions::{Asked, Asking, List, Page, json, now, unknown_cursor};
 use crate::db;
-use crate::problem::{BadParameter, Failure, ForPrograms, Problem};
+use crate::problem::{Failure, Problem};
 use crate::report::{Granularity, Range};
 use crate::server::App;
 
@@ -36,37 +36,32 @@ const SORTS: [&str; 5] = ["review", "newest", "oldest", "username", "name"];
 
 /// One page.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AffiliateList {
-    #[schema(example = "list")]
-    object: &'static str,
-    url: &'static str,
-    has_more: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-    counts: Counts,
-    data: Vec<AffiliateAnswer>,
+pub(crate) struct AffiliateList {
+    #[serde(flatten)]
+    pub(crate) page: List<AffiliateAnswer>,
+    pub(crate) counts: Counts,
 }
 
 /// How many there are in all, whatever the list is narrowed to.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = AffiliateCounts)]
-pub(super) struct Counts {
-    pending: i64,
-    approved: i64,
-    rejected: i64,
+pub(crate) struct Counts {
+    pub(crate) pending: i64,
+    pub(crate) approved: i64,
+    pub(crate) rejected: i64,
 }
 
-/// What was asked for.
-#[derive(Debug)]
-struct Asked {
-    status: Option<String>,
-    is_active: Option<bool>,
-    country: Option<String>,
-    search: Option<String>,
-    sort: String,
-    after: Option<String>,
-    limit: i64,
-    range: Range,
+/// What the list is narrowed to, its order, and the days of the figures.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    pub(crate) status: Option<String>,
+    pub(crate) is_active: Option<bool>,
+    pub(crate) country: Option<String>,
+    pub(crate) search: Option<String>,
+    /// One of [`SORTS`].
+    pub(crate) sort: String,
+    pub(crate) range: Range,
+    pub(crate) page: Page,
 }
 
 /// One page of affiliates.
@@ -84,10 +79,8 @@ struct Asked {
     (status = 200, description = "A page, with counts of all and figures of each", body = AffiliateList),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    let listed = page(&app, &caller, query.as_deref().unwrap_or_default()).await;
-    listed
-        .map_or_else(|failure| ForPrograms(failure).into_response(), |page| axum::Json(page).into_response())
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
 /// Refuses whoever may not look at affiliates: operators with the scope, and vendors, may.
@@ -99,22 +92,22 @@ pub(super) fn may_look(caller: &Caller) -> Result<(), Failure> {
     }
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<AffiliateList, Failure> {
+/// One page of affiliates with their figures, and counts of all.
+pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<AffiliateList, Failure> {
     may_look(caller)?;
-    let asked = Asked::read(query, clock::system_time().into())?;
     let view = View::of(caller.tenant);
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let counts = counts(&mut snapshot, view).await?;
-    let after = match &asked.after {
+    let after = match &filter.page.after {
         None => None,
         Some(public_id) => Some(place(&mut snapshot, view, public_id).await?),
     };
-    let mut ids = places(&mut snapshot, view, &asked, after.as_ref()).await?;
-    let has_more = ids.len() as i64 > asked.limit;
-    ids.truncate(asked.limit as usize);
+    let mut ids = places(&mut snapshot, view, filter, after.as_ref()).await?;
+    let has_more = ids.len() as i64 > filter.page.limit;
+    ids.truncate(filter.page.limit as usize);
     let mut rows: HashMap<i64, Affiliate> =
         read(&mut snapshot, view, &ids).await?.into_iter().map(|row| (row.affiliate_id, row)).collect();
-    let figures = figures::of(&mut snapshot, &ids, &asked.range).await?;
+    let figures = figures::of(&mut snapshot, &ids, &filter.range).await?;
     snapshot.commit().await?;
     let rows: Vec<Affiliate> = ids.iter().filter_map(|id| rows.remove(id)).collect();
     let next_cursor = rows.last().filter(|_| has_more).map(|last| last.public_id.clone());
@@ -123,24 +116,25 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<AffiliateList, 
         None => AffiliateAnswer::new(row, view),
     };
     let data = rows.into_iter().map(answer).collect();
-    Ok(AffiliateList { object: "list", url: PATH, has_more, next_cursor, counts, data })
+    let page = List { object: "list", url: PATH.to_owned(), has_more, next_cursor, data };
+    Ok(AffiliateList { page, counts })
 }
 
-impl Asked {
-    fn read(query: &str, now: DateTime<Utc>) -> Result<Self, Failure> {
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
         let mut given = Given::read(query);
         let status = given.word("status", &["pending", "approved", "rejected"]);
-        let is_active = given.word("is_active", &["true", "false"]).map(|word| word == "true");
+        let is_active = given.flag("is_active");
         let country = given.one("country").and_then(|text| country(&mut given, &text));
         let search = given.one("search").and_then(|text| search(&mut given, &text));
         let sort = given.word("sort", &SORTS).unwrap_or_else(|| SORTS[0].to_owned());
-        let (limit, after) = (given.limit(), given.name("starting_after"));
-        let range = span(&mut given, now);
+        let page = given.page();
+        let range = span(&mut given, now());
         given
             .finish("status, is_active, country, search, sort, from, to, limit, starting_after")
             .map_err(Failure::Parameters)?;
         let range = range.ok_or_else(|| Failure::Fault("a bad span was not refused".to_owned()))?;
-        Ok(Self { status, is_active, country, search, sort, after, limit, range })
+        Ok(Self { status, is_active, country, search, sort, range, page })
     }
 }
 
@@ -198,40 +192,31 @@ async fn place(conn: &mut PgConnection, view: View, public_id: &str) -> Result<P
     })
 }
 
-fn unknown_cursor() -> Failure {
-    Failure::Parameters(vec![BadParameter {
-        field: "starting_after".to_owned(),
-        code: "unknown_cursor",
-        detail: "`starting_after` must be the next_cursor of the page before; there is no such affiliate"
-            .to_owned(),
-    }])
-}
-
 /// The next affiliates, one more than the page holds.
 async fn places(
     conn: &mut PgConnection,
     view: View,
-    asked: &Asked,
+    filter: &Filter,
     after: Option<&Place>,
 ) -> sqlx::Result<Vec<i64>> {
-    let end = asked.search.as_ref().map(|search| format!("{search}{LAST}"));
+    let end = filter.search.as_ref().map(|search| format!("{search}{LAST}"));
     // The two statements take the same arguments and differ in what their readers may see.
     macro_rules! fetch {
         ($file:literal) => {
             sqlx::query_file_scalar!(
                 $file,
-                asked.status.as_deref(),
-                asked.is_active,
-                asked.country.as_deref(),
-                asked.search.as_deref(),
+                filter.status.as_deref(),
+                filter.is_active,
+                filter.country.as_deref(),
+                filter.search.as_deref(),
                 end.as_deref(),
-                asked.sort,
+                filter.sort,
                 after.map(|place| place.affiliate_id),
                 after.map(|place| place.is_pending),
                 after.map(|place| place.created_at),
                 after.map(|place| place.username.as_str()),
                 after.map(|place| place.name.as_str()),
-                asked.limit + 1
+                filter.page.limit + 1
             )
             .fetch_all(conn)
             .await

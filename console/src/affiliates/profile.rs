@@ -23,57 +23,57 @@ const MAX_EMAIL: usize = 254;
 /// Names on other platforms.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SocialMedia {
+pub(crate) struct SocialMedia {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    instagram: Said,
+    pub(crate) instagram: Said,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    twitter: Said,
+    pub(crate) twitter: Said,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    facebook: Said,
+    pub(crate) facebook: Said,
 }
 
 /// A change of a profile: what is not there stays, `null` goes.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = ProfileChange)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Change {
-    name: Option<String>,
+pub(crate) struct Change {
+    pub(crate) name: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    phone: Said,
+    pub(crate) phone: Said,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    country: Said,
+    pub(crate) country: Said,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    bio: Said,
+    pub(crate) bio: Said,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    website: Said,
-    social_media: Option<SocialMedia>,
+    pub(crate) website: Said,
+    pub(crate) social_media: Option<SocialMedia>,
 }
 
 /// An application as it is sent. There is no field here that the programme decides about.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Application {
+pub(crate) struct Application {
     /// 2 to 40 small letters, digits, `_`, `.` or `-`.
-    pub(super) username: String,
-    pub(super) email: String,
+    pub(crate) username: String,
+    pub(crate) email: String,
     /// Twelve characters or more; without one, a mail has a link that sets it.
     #[schema(format = Password)]
-    pub(super) password: Option<String>,
+    pub(crate) password: Option<String>,
     /// The token of an invitation.
-    pub(super) invitation: Option<String>,
-    name: String,
-    phone: Option<String>,
-    country: Option<String>,
-    bio: Option<String>,
-    website: Option<String>,
-    social_media: Option<SocialMedia>,
+    pub(crate) invitation: Option<String>,
+    pub(crate) name: String,
+    pub(crate) phone: Option<String>,
+    pub(crate) country: Option<String>,
+    pub(crate) bio: Option<String>,
+    pub(crate) website: Option<String>,
+    pub(crate) social_media: Option<SocialMedia>,
 }
 
 /// A profile as it is stored.
@@ -100,7 +100,7 @@ pub(super) struct Applicant {
 
 /// What was said about one field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Said {
+pub(crate) enum Said {
     /// The field is not there.
     #[default]
     Nothing,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::body;
-use crate::problem::{BadParameter, Failure};
+use crate::problem::{Failure, unusable};
 
 /// Characters of a reason at most, as in Postgres: a page.
 const MAX_REASON: usize = 2_000;
@@ -32,16 +32,19 @@ impl Reason {
     /// Reads `{"reason": "…"}`.
     pub(crate) async fn read(request: Request) -> Result<Self, Failure> {
         let WithReason { reason } = body::decision(request).await?;
-        let reason = reason.trim().to_owned();
+        Self::new(&reason)
+    }
+
+    /// The reason, unless it says nothing or goes on for ever.
+    pub(crate) fn new(typed: &str) -> Result<Self, Failure> {
+        let reason = typed.trim().to_owned();
         let is_text = (1..=MAX_REASON).contains(&reason.chars().count()) && !reason.contains('\0');
         if is_text {
             return Ok(Self(reason));
         }
-        Err(Failure::Content(vec![BadParameter {
-            field: "reason".to_owned(),
-            code: "invalid_reason",
-            detail: format!("`reason` must say why, in 1 to {MAX_REASON} characters: the affiliate reads it"),
-        }]))
+        let detail =
+            format!("`reason` must say why, in 1 to {MAX_REASON} characters: the affiliate reads it");
+        Err(unusable("reason", "invalid_reason", detail))
     }
 
     /// As it was written.

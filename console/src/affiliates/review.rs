@@ -1,23 +1,24 @@
 //! Approving and rejecting applications: once, from `pending`, whoever is first.
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde_json::json;
 
-use super::answer::{Affiliate, AffiliateAnswer, View, lock, read};
+use super::answer::{AffiliateAnswer, View, lock, read};
 use super::reason::{NoBody, Reason, WithReason};
-use super::show::decided;
-use super::{Named, find, letters, name_in, no_such_affiliate};
+use super::{find, letters, no_such_affiliate};
 use crate::auth::{Caller, Scope};
-use crate::conventions::{IfMatch, illegal_state};
-use crate::problem::{Failure, ForPrograms, Problem};
+use crate::conventions::{IfMatch, Named, illegal_state, object};
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, db};
 
 /// What was decided.
 #[derive(Debug)]
-enum Verdict {
+pub(crate) enum Verdict {
+    /// They take part.
     Approved,
+    /// They do not, and this is why.
     Rejected(Reason),
 }
 
@@ -55,16 +56,16 @@ impl Verdict {
 pub(super) async fn approve(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
+    Named(id): Named,
     if_match: IfMatch,
     request: Request,
 ) -> Response {
     let decided = async {
         may_decide(&caller)?;
         NoBody::read(request).await?;
-        decide(&app, &caller, named, &if_match, Verdict::Approved).await
+        decide(&app, &caller, &if_match, &id, Verdict::Approved).await
     };
-    answer(decided.await)
+    object(decided.await)
 }
 
 /// Declines an application, and says why.
@@ -78,16 +79,16 @@ pub(super) async fn approve(
 pub(super) async fn reject(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
+    Named(id): Named,
     if_match: IfMatch,
     request: Request,
 ) -> Response {
     let decided = async {
         may_decide(&caller)?;
         let verdict = Verdict::Rejected(Reason::read(request).await?);
-        decide(&app, &caller, named, &if_match, verdict).await
+        decide(&app, &caller, &if_match, &id, verdict).await
     };
-    answer(decided.await)
+    object(decided.await)
 }
 
 pub(super) fn may_decide(caller: &Caller) -> Result<(), Failure> {
@@ -95,20 +96,17 @@ pub(super) fn may_decide(caller: &Caller) -> Result<(), Failure> {
     caller.require(Scope::AffiliatesReview)
 }
 
-pub(super) fn answer(outcome: Result<Affiliate, Failure>) -> Response {
-    outcome.map_or_else(|failure| ForPrograms(failure).into_response(), decided)
-}
-
-async fn decide(
+/// Decides about an application.
+pub(crate) async fn decide(
     app: &App,
     caller: &Caller,
-    named: Named,
     if_match: &IfMatch,
+    id: &str,
     verdict: Verdict,
-) -> Result<Affiliate, Failure> {
-    let public_id = &name_in(named)?;
+) -> Result<AffiliateAnswer, Failure> {
+    may_decide(caller)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let affiliate_id = find(&mut tx, public_id).await?.ok_or_else(no_such_affiliate)?;
+    let affiliate_id = find(&mut tx, id).await?.ok_or_else(no_such_affiliate)?;
     // Everybody who decides waits here for whoever was first, and then sees what it is.
     let before =
         lock(&mut tx, affiliate_id).await.map_err(Failure::writing)?.ok_or_else(no_such_affiliate)?;
@@ -127,7 +125,7 @@ async fn decide(
     .await
     .map_err(Failure::writing)?;
     let detail = json!({"username": before.username, "reason": verdict.reason()});
-    audit::record(&mut tx, caller, verdict.action(), public_id, None, Some(affiliate_id), detail).await?;
+    audit::record(&mut tx, caller, verdict.action(), id, None, Some(affiliate_id), detail).await?;
     match &verdict {
         // Partnerships with vendors that invited them are made by a trigger (migration 11).
         Verdict::Approved => letters::approved(&mut tx, affiliate_id).await?,
@@ -135,5 +133,5 @@ async fn decide(
     }
     let after = read(&mut tx, View::Whole, &[affiliate_id]).await?.pop().ok_or_else(no_such_affiliate)?;
     tx.commit().await.map_err(Failure::writing)?;
-    Ok(after)
+    Ok(AffiliateAnswer::new(after, View::Whole))
 }

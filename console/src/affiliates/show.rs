@@ -1,19 +1,17 @@
 //! One affiliate: looked at by operators, partners and themselves; the profile changed by operators and themselves.
 
-use axum::extract::{RawQuery, Request, State};
-use axum::response::{IntoResponse as _, Response};
-use runtime::clock;
+use axum::extract::{Request, State};
+use axum::response::Response;
 use serde_json::json;
 
-use super::answer::{Affiliate, AffiliateAnswer, View, lock, read};
+use super::answer::{AffiliateAnswer, View, lock, read};
 use super::list::{may_look, span};
 use super::profile::{Change, Profile};
-use super::{Named, bank, figures, find, name_in, no_such_affiliate, own_affiliate};
+use super::{bank, figures, find, no_such_affiliate, own_affiliate};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::IfMatch;
-use crate::conventions::etag::versioned;
-use crate::problem::{Failure, ForPrograms, Problem};
+use crate::conventions::{Asked, Asking, IfMatch, Named, now, object};
+use crate::problem::{Failure, Problem};
 use crate::report::Range;
 use crate::server::App;
 use crate::{audit, body, db};
@@ -26,13 +24,8 @@ use crate::{audit, body, db};
     (status = 200, description = "Oneself", body = AffiliateAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn own(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    let shown = async {
-        let range = range(query.as_deref())?;
-        let affiliate_id = own_affiliate(&caller)?;
-        detail(&app, &caller, Which::Number(affiliate_id), &range).await
-    };
-    answer(shown.await)
+pub(super) async fn own(State(app): State<App>, caller: Caller, Asking(span): Asking<Span>) -> Response {
+    object(shown_own(&app, &caller, &span).await)
 }
 
 /// Anybody's page, for operators and vendors.
@@ -47,16 +40,10 @@ pub(super) async fn own(State(app): State<App>, caller: Caller, RawQuery(query):
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
-    RawQuery(query): RawQuery,
+    Named(id): Named,
+    Asking(span): Asking<Span>,
 ) -> Response {
-    let shown = async {
-        may_look(&caller)?;
-        let public_id = name_in(named)?;
-        let range = range(query.as_deref())?;
-        detail(&app, &caller, Which::Name(&public_id), &range).await
-    };
-    answer(shown.await)
+    object(shown(&app, &caller, &id, &span).await)
 }
 
 /// Changes the caller's own profile.
@@ -73,12 +60,10 @@ pub(super) async fn change_own(
     request: Request,
 ) -> Response {
     let changed = async {
-        let affiliate_id = own_affiliate(&caller)?;
-        caller.require(Scope::ProgrammeWrite)?;
-        let change = body::decision(request).await?;
-        write(&app, &caller, Which::Number(affiliate_id), &if_match, change).await
+        may_change_own(&caller)?;
+        amend_own(&app, &caller, &if_match, body::decision(request).await?).await
     };
-    answer(changed.await)
+    object(changed.await)
 }
 
 /// Changes any affiliate's profile.
@@ -92,18 +77,66 @@ pub(super) async fn change_own(
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
+    Named(id): Named,
     if_match: IfMatch,
     request: Request,
 ) -> Response {
     let changed = async {
-        caller.require_operator()?;
-        caller.require(Scope::AffiliatesWrite)?;
-        let public_id = name_in(named)?;
-        let change = body::decision(request).await?;
-        write(&app, &caller, Which::Name(&public_id), &if_match, change).await
+        may_change(&caller)?;
+        amend(&app, &caller, &if_match, &id, body::decision(request).await?).await
     };
-    answer(changed.await)
+    object(changed.await)
+}
+
+/// The caller's own page.
+pub(crate) async fn shown_own(app: &App, caller: &Caller, span: &Span) -> Result<AffiliateAnswer, Failure> {
+    detail(app, caller, Which::Number(own_affiliate(caller)?), &span.0).await
+}
+
+/// Anybody's page.
+pub(crate) async fn shown(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    span: &Span,
+) -> Result<AffiliateAnswer, Failure> {
+    may_look(caller)?;
+    detail(app, caller, Which::Name(id), &span.0).await
+}
+
+/// Changes the caller's own profile.
+pub(crate) async fn amend_own(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    change: Change,
+) -> Result<AffiliateAnswer, Failure> {
+    let affiliate_id = may_change_own(caller)?;
+    write(app, caller, Which::Number(affiliate_id), if_match, change).await
+}
+
+/// Changes any affiliate's profile.
+pub(crate) async fn amend(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: &str,
+    change: Change,
+) -> Result<AffiliateAnswer, Failure> {
+    may_change(caller)?;
+    write(app, caller, Which::Name(id), if_match, change).await
+}
+
+/// The affiliate whose profile is the caller's own.
+fn may_change_own(caller: &Caller) -> Result<i64, Failure> {
+    let affiliate_id = own_affiliate(caller)?;
+    caller.require(Scope::ProgrammeWrite)?;
+    Ok(affiliate_id)
+}
+
+fn may_change(caller: &Caller) -> Result<(), Failure> {
+    caller.require_operator()?;
+    caller.require(Scope::AffiliatesWrite)
 }
 
 /// How an affiliate is named: by an address, or by who calls.
@@ -122,31 +155,29 @@ impl Which<'_> {
     }
 }
 
-/// The version, where the caller may know it, and the object.
-type Shown = (Option<i64>, AffiliateAnswer);
+/// The days of the figures.
+pub(crate) struct Span(pub(crate) Range);
 
-fn answer(shown: Result<Shown, Failure>) -> Response {
-    match shown {
-        Ok((Some(version), affiliate)) => versioned(version, affiliate),
-        Ok((None, affiliate)) => axum::Json(affiliate).into_response(),
-        Err(failure) => ForPrograms(failure).into_response(),
+impl Asked for Span {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let range = span(&mut given, now());
+        given.finish("from, to").map_err(Failure::Parameters)?;
+        range.map(Self).ok_or_else(|| Failure::Fault("a bad span was not refused".to_owned()))
     }
 }
 
-fn range(query: Option<&str>) -> Result<Range, Failure> {
-    let mut given = Given::read(query.unwrap_or_default());
-    let range = span(&mut given, clock::system_time().into());
-    given.finish("from, to").map_err(Failure::Parameters)?;
-    range.ok_or_else(|| Failure::Fault("a bad span was not refused".to_owned()))
-}
-
-async fn detail(app: &App, caller: &Caller, which: Which<'_>, range: &Range) -> Result<Shown, Failure> {
+async fn detail(
+    app: &App,
+    caller: &Caller,
+    which: Which<'_>,
+    range: &Range,
+) -> Result<AffiliateAnswer, Failure> {
     let view = View::of(caller.tenant);
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let affiliate_id = which.find(&mut snapshot).await?;
     let affiliate = read(&mut snapshot, view, &[affiliate_id]).await?.pop().ok_or_else(no_such_affiliate)?;
     let figures = figures::of(&mut snapshot, &[affiliate_id], range).await?.remove(&affiliate_id);
-    let version = affiliate.row_version;
     let mut answer = AffiliateAnswer::new(affiliate, view);
     if let Some(figures) = figures {
         answer = answer.with_figures(&figures);
@@ -155,7 +186,7 @@ async fn detail(app: &App, caller: &Caller, which: Which<'_>, range: &Range) -> 
         answer = answer.with_bank_account(bank::masked(&mut snapshot, affiliate_id).await?);
     }
     snapshot.commit().await?;
-    Ok((version, answer))
+    Ok(answer)
 }
 
 async fn write(
@@ -164,7 +195,7 @@ async fn write(
     which: Which<'_>,
     if_match: &IfMatch,
     change: Change,
-) -> Result<Shown, Failure> {
+) -> Result<AffiliateAnswer, Failure> {
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
     let affiliate_id = which.find(&mut tx).await?;
     let before =
@@ -189,7 +220,7 @@ async fn write(
     }
     let after = read(&mut tx, View::Whole, &[affiliate_id]).await?.pop().ok_or_else(no_such_affiliate)?;
     tx.commit().await.map_err(Failure::writing)?;
-    Ok((after.row_version, AffiliateAnswer::new(after, View::Whole)))
+    Ok(AffiliateAnswer::new(after, View::Whole))
 }
 
 /// The names of fields that are different now. What was in them is personal, and not for the record.
@@ -225,9 +256,4 @@ async fn store(conn: &mut sqlx::PgConnection, affiliate_id: i64, profile: &Profi
     .await
     .map_err(Failure::writing)?;
     Ok(())
-}
-
-/// One affiliate after a decision, as operators see it.
-pub(super) fn decided(affiliate: Affiliate) -> Response {
-    versioned(affiliate.version(), AffiliateAnswer::new(affiliate, View::Whole))
 }

@@ -6,20 +6,22 @@ use axum::response::Response;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::answer::{Affiliate, AffiliateAnswer, View, lock, read};
+use super::answer::{AffiliateAnswer, View, lock, read};
 use super::reason::NoBody;
-use super::review::{answer, may_decide};
-use super::{Named, find, letters, name_in, no_such_affiliate};
+use super::review::may_decide;
+use super::{find, letters, no_such_affiliate};
 use crate::auth::Caller;
-use crate::conventions::{IfMatch, illegal_state};
+use crate::conventions::{IfMatch, Named, illegal_state, object};
 use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, db};
 
 /// Which way the switch goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Switch {
+pub(crate) enum Switch {
+    /// Suspended.
     Off,
+    /// Active again.
     On,
 }
 
@@ -59,7 +61,7 @@ pub(super) async fn suspend(
     if_match: IfMatch,
     request: Request,
 ) -> Response {
-    answer(switch(&app, &caller, named, &if_match, request, Switch::Off).await)
+    switched(&app, &caller, &if_match, &named, request, Switch::Off).await
 }
 
 /// The same, as lists call it.
@@ -71,13 +73,13 @@ pub(super) async fn suspend(
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn block(
-    app: State<App>,
+    State(app): State<App>,
     caller: Caller,
     named: Named,
     if_match: IfMatch,
     request: Request,
 ) -> Response {
-    suspend(app, caller, named, if_match, request).await
+    switched(&app, &caller, &if_match, &named, request, Switch::Off).await
 }
 
 /// Switches an affiliate on again, and the links that were switched off with it.
@@ -95,22 +97,36 @@ pub(super) async fn reactivate(
     if_match: IfMatch,
     request: Request,
 ) -> Response {
-    answer(switch(&app, &caller, named, &if_match, request, Switch::On).await)
+    switched(&app, &caller, &if_match, &named, request, Switch::On).await
 }
 
-async fn switch(
+async fn switched(
     app: &App,
     caller: &Caller,
-    named: Named,
     if_match: &IfMatch,
+    Named(id): &Named,
     request: Request,
+    to: Switch,
+) -> Response {
+    let switched = async {
+        may_decide(caller)?;
+        NoBody::read(request).await?;
+        switch(app, caller, if_match, id, to).await
+    };
+    object(switched.await)
+}
+
+/// Suspends or reactivates an affiliate.
+pub(crate) async fn switch(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: &str,
     switch: Switch,
-) -> Result<Affiliate, Failure> {
+) -> Result<AffiliateAnswer, Failure> {
     may_decide(caller)?;
-    NoBody::read(request).await?;
-    let public_id = &name_in(named)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let affiliate_id = find(&mut tx, public_id).await?.ok_or_else(no_such_affiliate)?;
+    let affiliate_id = find(&mut tx, id).await?.ok_or_else(no_such_affiliate)?;
     let before =
         lock(&mut tx, affiliate_id).await.map_err(Failure::writing)?.ok_or_else(no_such_affiliate)?;
     if_match.check(before.version())?;
@@ -128,14 +144,14 @@ async fn switch(
     .map_err(Failure::writing)?;
     let links = links(&mut tx, affiliate_id, switch).await.map_err(Failure::writing)?;
     let detail = json!({"username": before.username, "links": links});
-    audit::record(&mut tx, caller, switch.action(), public_id, None, Some(affiliate_id), detail).await?;
+    audit::record(&mut tx, caller, switch.action(), id, None, Some(affiliate_id), detail).await?;
     match switch {
         Switch::Off => letters::suspended(&mut tx, affiliate_id).await?,
         Switch::On => letters::reactivated(&mut tx, affiliate_id).await?,
     }
     let after = read(&mut tx, View::Whole, &[affiliate_id]).await?.pop().ok_or_else(no_such_affiliate)?;
     tx.commit().await.map_err(Failure::writing)?;
-    Ok(after)
+    Ok(AffiliateAnswer::new(after, View::Whole))
 }
 
 /// Off: every link that is on, remembered. On: what was remembered, and nothing else. Says how many.

@@ -12,97 +12,97 @@ use crate::report::{Bucket, Granularity, Range};
 
 /// A page of links.
 #[derive(Debug, Serialize)]
-pub struct LinkList {
-    object: &'static str,
-    url: &'static str,
-    has_more: bool,
+pub(crate) struct LinkList {
+    pub(crate) object: &'static str,
+    pub(crate) url: &'static str,
+    pub(crate) has_more: bool,
     #[serde(flatten)]
-    span: Span,
-    data: Vec<LinkAnswer>,
+    pub(crate) span: Span,
+    pub(crate) data: Vec<LinkAnswer>,
 }
 
 /// The span that was used: the one asked for, widened to whole buckets.
 #[derive(Debug, Serialize)]
-struct Span {
-    from: String,
-    to: String,
-    granularity: Granularity,
+pub(crate) struct Span {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) granularity: Granularity,
 }
 
 #[derive(Debug, Serialize)]
-struct LinkAnswer {
-    object: &'static str,
-    link_id: i64,
-    code: String,
-    vendor_id: i64,
-    vendor: String,
-    affiliate: String,
-    destination: String,
-    is_active: bool,
-    standing: &'static str,
-    expiry_date: Option<String>,
-    human_clicks: u64,
+pub(crate) struct LinkAnswer {
+    pub(crate) object: &'static str,
+    pub(crate) link_id: i64,
+    pub(crate) code: String,
+    pub(crate) vendor_id: i64,
+    pub(crate) vendor: String,
+    pub(crate) affiliate: String,
+    pub(crate) destination: String,
+    pub(crate) is_active: bool,
+    pub(crate) standing: &'static str,
+    pub(crate) expiry_date: Option<String>,
+    pub(crate) human_clicks: u64,
     /// Null when the span cuts a day in two, or a stored sketch is damaged.
-    unique_visits: Option<u64>,
-    filtered_clicks: u64,
+    pub(crate) unique_visits: Option<u64>,
+    pub(crate) filtered_clicks: u64,
     #[serde(flatten)]
-    earnings: EarningsAnswer,
+    pub(crate) earnings: EarningsAnswer,
     /// Only buckets with a click.
-    buckets: Vec<BucketAnswer>,
+    pub(crate) buckets: Vec<BucketAnswer>,
 }
 
 /// What the clicks brought. All null when the span cuts a day in two.
 #[derive(Debug, Serialize)]
-struct EarningsAnswer {
+pub(crate) struct EarningsAnswer {
     /// Credited orders, cancelled ones left out.
-    orders: Option<u64>,
+    pub(crate) orders: Option<u64>,
     /// Orders for each human click, in percent to four places; null without clicks.
-    conversion_rate: Option<f64>,
+    pub(crate) conversion_rate: Option<f64>,
     /// By currency: amounts of two currencies are never added up.
-    earnings: Option<Vec<MoneyAnswer>>,
+    pub(crate) earnings: Option<Vec<MoneyAnswer>>,
 }
 
 #[derive(Debug, Serialize)]
-struct MoneyAnswer {
-    currency: String,
-    orders: u64,
+pub(crate) struct MoneyAnswer {
+    pub(crate) currency: String,
+    pub(crate) orders: u64,
     /// What remains after refunds.
-    revenue_minor: i64,
-    commission_minor: i64,
+    pub(crate) revenue_minor: i64,
+    pub(crate) commission_minor: i64,
 }
 
 #[derive(Debug, Serialize)]
-struct BucketAnswer {
-    start: String,
-    human_clicks: u64,
+pub(crate) struct BucketAnswer {
+    pub(crate) start: String,
+    pub(crate) human_clicks: u64,
     /// Absent by hour.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unique_visits: Option<u64>,
-    filtered_clicks: u64,
+    pub(crate) unique_visits: Option<u64>,
+    pub(crate) filtered_clicks: u64,
 }
 
 /// The whole programme.
 #[derive(Debug, Serialize)]
-pub struct SummaryAnswer {
-    object: &'static str,
+pub(crate) struct SummaryAnswer {
+    pub(crate) object: &'static str,
     #[serde(flatten)]
-    span: Span,
-    human_clicks: u64,
-    unique_visits: Option<u64>,
+    pub(crate) span: Span,
+    pub(crate) human_clicks: u64,
+    pub(crate) unique_visits: Option<u64>,
     /// Why `unique_visits` is null, if it is: `cuts_a_day`, `too_many_sketches` or
     /// `unreadable_sketch`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unique_visits_unknown: Option<&'static str>,
-    filtered_clicks: u64,
+    pub(crate) unique_visits_unknown: Option<&'static str>,
+    pub(crate) filtered_clicks: u64,
     #[serde(flatten)]
-    earnings: EarningsAnswer,
+    pub(crate) earnings: EarningsAnswer,
     /// Every bucket of the span.
-    buckets: Vec<BucketAnswer>,
+    pub(crate) buckets: Vec<BucketAnswer>,
 }
 
 impl LinkList {
     /// `url` is the list's own path.
-    pub fn new(url: &'static str, range: &Range, reports: Vec<LinkReport>, has_more: bool) -> Self {
+    pub(crate) fn new(url: &'static str, range: &Range, reports: Vec<LinkReport>, has_more: bool) -> Self {
         let data = reports.into_iter().map(LinkAnswer::from).collect();
         Self { object: "list", url, has_more, span: Span::of(range), data }
     }
@@ -110,7 +110,7 @@ impl LinkList {
 
 impl SummaryAnswer {
     /// The programme over `range`.
-    pub fn new(range: &Range, summary: &Summary) -> Self {
+    pub(crate) fn new(range: &Range, summary: &Summary) -> Self {
         Self {
             object: "programme_report",
             span: Span::of(range),

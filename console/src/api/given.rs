@@ -5,6 +5,7 @@ use common::ids::Code;
 use common::money::Currency;
 use url::form_urlencoded;
 
+use crate::conventions::Page;
 use crate::problem::BadParameter;
 use crate::report::{Granularity, Range};
 
@@ -55,6 +56,16 @@ impl Given {
             self.refuse("limit", "invalid_limit", format!("`limit` must be a number from 1 to {MAX_LIMIT}"));
         }
         limit.unwrap_or(DEFAULT_LIMIT)
+    }
+
+    /// `limit` and `starting_after`, which names a row.
+    pub(crate) fn page(&mut self) -> Page {
+        Page { limit: self.limit(), after: self.name("starting_after") }
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.word(name, &["true", "false"]).map(|word| word == "true")
     }
 
     /// The number of a vendor or an affiliate.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::given::Given;
-use crate::problem::BadParameter;
+use crate::conventions::{Asked, now};
+use crate::problem::{BadParameter, Failure};
 use crate::report::Range;
 
 /// Codes one request may name.
@@ -13,27 +14,39 @@ const MAX_CODES: usize = 100;
 
 /// What `/v1/reports/links` was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LinksParams {
+pub(crate) struct LinksParams {
     /// The span.
-    pub range: Range,
+    pub(crate) range: Range,
     /// Links on the page.
-    pub limit: i64,
+    pub(crate) limit: i64,
     /// The code of the last link of the page before.
-    pub starting_after: Option<String>,
+    pub(crate) starting_after: Option<String>,
     /// Only these links. Empty: all.
-    pub codes: Vec<String>,
+    pub(crate) codes: Vec<String>,
 }
 
 /// What `/v1/reports/summary` was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SummaryParams {
+pub(crate) struct SummaryParams {
     /// The span.
-    pub range: Range,
+    pub(crate) range: Range,
+}
+
+impl Asked for LinksParams {
+    fn read(query: &str) -> Result<Self, Failure> {
+        Self::parse(query, now()).map_err(Failure::Parameters)
+    }
+}
+
+impl Asked for SummaryParams {
+    fn read(query: &str) -> Result<Self, Failure> {
+        Self::parse(query, now()).map_err(Failure::Parameters)
+    }
 }
 
 impl LinksParams {
     /// Reads the part of an address after `?`.
-    pub(super) fn parse(query: &str, now: DateTime<Utc>) -> Result<Self, Vec<BadParameter>> {
+    fn parse(query: &str, now: DateTime<Utc>) -> Result<Self, Vec<BadParameter>> {
         let mut given = Given::read(query);
         let limit = given.limit();
         let starting_after = given.one("starting_after").and_then(|text| given.code("starting_after", text));
@@ -46,7 +59,7 @@ impl LinksParams {
 
 impl SummaryParams {
     /// Reads the part of an address after `?`.
-    pub(super) fn parse(query: &str, now: DateTime<Utc>) -> Result<Self, Vec<BadParameter>> {
+    fn parse(query: &str, now: DateTime<Utc>) -> Result<Self, Vec<BadParameter>> {
         let mut given = Given::read(query);
         let range = given.range(now);
         given.finish("from, to, granularity")?;

@@ -1,16 +1,16 @@
 //! `/v1/order-events`: events that were parked, and letting them in after all.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 use tracing::info;
 
 use super::decision::Decision;
 use super::holds::enqueue;
-use super::shape::{List, NothingFits, json, time, unknown_cursor, vendor_of};
+use super::shape::{NothingFits, vendor_of};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
+use crate::conventions::{Asked, Asking, List, Named, Page, json, time, unknown_cursor};
 use crate::db;
 use crate::problem::Failure;
 use crate::report::parked::{self, Parked, Place};
@@ -20,55 +20,71 @@ use crate::server::App;
 pub(super) const PATH: &str = "/v1/order-events";
 
 #[derive(Debug, Serialize)]
-struct EventAnswer {
-    object: &'static str,
+pub(crate) struct EventAnswer {
+    pub(crate) object: &'static str,
     /// Its place in the list: what `starting_after` takes.
-    cursor: String,
-    vendor_id: i64,
-    vendor: String,
-    event_id: String,
-    order_ref: String,
-    kind: String,
-    occurred_at: Option<String>,
-    received_at: Option<String>,
-    source: String,
+    pub(crate) cursor: String,
+    pub(crate) vendor_id: i64,
+    pub(crate) vendor: String,
+    pub(crate) event_id: String,
+    pub(crate) order_ref: String,
+    pub(crate) kind: String,
+    pub(crate) occurred_at: Option<String>,
+    pub(crate) received_at: Option<String>,
+    pub(crate) source: String,
     /// Why it takes no part; null: it does.
-    parked: Option<String>,
+    pub(crate) parked: Option<String>,
 }
 
-/// What is in the address: a vendor and one of its events.
-type Named = Result<Path<(i64, String)>, PathRejection>;
+/// What the list of parked events is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) vendor_id: Option<i64>,
+    pub(crate) page: Page,
+}
 
 /// One page of parked events, those that have waited longest first.
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
 /// Lets a parked event take part.
 pub(super) async fn unpark(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
+    Named((vendor_id, event_id)): Named<(i64, String)>,
     request: Request,
 ) -> Response {
-    json(let_in(&app, &caller, named, request).await)
+    let unparked = async {
+        caller.require(Scope::HoldsReview)?;
+        let decision = Decision::read(&caller, request).await?;
+        let_in(&app, &caller, (vendor_id, &event_id), &decision).await
+    };
+    json(unparked.await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<EventAnswer>, Failure> {
-    caller.require(Scope::HoldsReview)?;
-    let mut given = Given::read(query);
-    let asked = given.id("vendor");
-    if given.one("parked").as_deref() != Some("true") {
-        given.refuse("parked", "parked_needed", "only parked events are listed: ask with `parked=true`");
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let vendor_id = given.id("vendor");
+        if given.one("parked").as_deref() != Some("true") {
+            given.refuse("parked", "parked_needed", "only parked events are listed: ask with `parked=true`");
+        }
+        let page = Page { limit: given.limit(), after: given.one("starting_after") };
+        given.finish("parked, vendor, limit, starting_after").map_err(Failure::Parameters)?;
+        Ok(Self { vendor_id, page })
     }
-    let (limit, after) = (given.limit(), given.one("starting_after"));
-    given.finish("parked, vendor, limit, starting_after").map_err(Failure::Parameters)?;
-    let vendor = match vendor_of(caller, asked) {
+}
+
+/// One page of parked events.
+pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<List<EventAnswer>, Failure> {
+    caller.require(Scope::HoldsReview)?;
+    let vendor = match vendor_of(caller, filter.vendor_id) {
         Ok(vendor) => vendor,
         Err(NothingFits) => return Ok(List::empty(PATH)),
     };
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let after: Option<Place> = match after {
+    let after: Option<Place> = match &filter.page.after {
         None => None,
         Some(cursor) => {
             let (of, event_id) = cursor.split_once('.').ok_or_else(unknown_cursor)?;
@@ -81,21 +97,26 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<EventAnswe
             Some(last.ok_or_else(unknown_cursor)?.place())
         }
     };
-    let rows = parked::list(&mut snapshot, vendor, after.as_ref(), limit + 1).await?;
+    let rows = parked::list(&mut snapshot, vendor, after.as_ref(), filter.page.limit + 1).await?;
     snapshot.commit().await?;
-    Ok(List::cut(PATH, rows, limit, EventAnswer::from))
+    let rows = rows.into_iter().map(EventAnswer::from).collect();
+    Ok(List::cut(PATH, rows, filter.page.limit, |event: &EventAnswer| event.cursor.clone()))
 }
 
-async fn let_in(app: &App, caller: &Caller, named: Named, request: Request) -> Result<EventAnswer, Failure> {
+/// Lets a parked event take part.
+pub(crate) async fn let_in(
+    app: &App,
+    caller: &Caller,
+    (vendor_id, event_id): (i64, &str),
+    decision: &Decision,
+) -> Result<EventAnswer, Failure> {
     caller.require(Scope::HoldsReview)?;
-    let decision = Decision::read(caller, request).await?;
-    let Path((vendor_id, event_id)) = named.map_err(|_| no_such_event())?;
-    if !is_event_id(&event_id) || caller.vendor().is_some_and(|own| own != vendor_id) {
+    if !is_event_id(event_id) || caller.vendor().is_some_and(|own| own != vendor_id) {
         return Err(no_such_event());
     }
-    let is_let_in = write(app, caller, vendor_id, &event_id).await.map_err(Failure::writing)?;
+    let is_let_in = write(app, caller, vendor_id, event_id).await.map_err(Failure::writing)?;
     let mut conn = db::tenant_snapshot(app, caller).await?;
-    let event = parked::one(&mut conn, vendor_id, &event_id).await?.ok_or_else(no_such_event)?;
+    let event = parked::one(&mut conn, vendor_id, event_id).await?.ok_or_else(no_such_event)?;
     if !is_let_in {
         return Err(Failure::Conflict(
             "not_parked",

@@ -1,8 +1,7 @@
 //! `/v1/orders/{order_id}/explanation`: why an order is credited as it is, in fields for programs and in one text for
 //! people. Everything in it was stored when it was decided; nothing is decided again here.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use common::attribution::Verdict;
@@ -12,10 +11,11 @@ use serde::Serialize;
 
 use super::holds::HoldAnswer;
 use super::orders::folded;
-use super::shape::{json, name_in, no_such_order, time};
+use super::shape::no_such_order;
 use super::story;
 use crate::api::answer::rfc3339;
 use crate::auth::{Caller, Scope};
+use crate::conventions::{Named, json, possible, time};
 use crate::db;
 use crate::problem::Failure;
 use crate::report::breakdown::name_of_channel;
@@ -26,108 +26,108 @@ use crate::server::App;
 
 /// The whole story of one order.
 #[derive(Debug, Serialize)]
-struct Explanation {
-    object: &'static str,
-    order_id: String,
-    order_ref: String,
-    vendor_id: i64,
-    vendor: String,
-    status: String,
-    currency: Option<String>,
-    ordered_at: Option<String>,
+pub(crate) struct Explanation {
+    pub(crate) object: &'static str,
+    pub(crate) order_id: String,
+    pub(crate) order_ref: String,
+    pub(crate) vendor_id: i64,
+    pub(crate) vendor: String,
+    pub(crate) status: String,
+    pub(crate) currency: Option<String>,
+    pub(crate) ordered_at: Option<String>,
     /// All of it in sentences.
-    text: String,
-    credited: Option<Credited>,
+    pub(crate) text: String,
+    pub(crate) credited: Option<Credited>,
     /// Why nobody is.
-    not_credited: Option<String>,
-    terms: Option<TermsAnswer>,
-    candidates: Vec<CandidateAnswer>,
-    net_minor: i64,
-    refunded_minor: i64,
-    commission_minor: i64,
-    paid_minor: i64,
-    matures_at: Option<String>,
-    lines: Vec<LineAnswer>,
-    holds: Vec<HoldAnswer>,
-    ledger: Vec<EntryAnswer>,
-    events: Vec<EventAnswer>,
+    pub(crate) not_credited: Option<String>,
+    pub(crate) terms: Option<TermsAnswer>,
+    pub(crate) candidates: Vec<CandidateAnswer>,
+    pub(crate) net_minor: i64,
+    pub(crate) refunded_minor: i64,
+    pub(crate) commission_minor: i64,
+    pub(crate) paid_minor: i64,
+    pub(crate) matures_at: Option<String>,
+    pub(crate) lines: Vec<LineAnswer>,
+    pub(crate) holds: Vec<HoldAnswer>,
+    pub(crate) ledger: Vec<EntryAnswer>,
+    pub(crate) events: Vec<EventAnswer>,
 }
 
 #[derive(Debug, Serialize)]
-struct Credited {
-    by: Option<String>,
-    link: Option<String>,
-    affiliate_id: i64,
-    affiliate: Option<String>,
-    click_at: Option<String>,
+pub(crate) struct Credited {
+    pub(crate) by: Option<String>,
+    pub(crate) link: Option<String>,
+    pub(crate) affiliate_id: i64,
+    pub(crate) affiliate: Option<String>,
+    pub(crate) click_at: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct TermsAnswer {
-    since: String,
-    window_days: i32,
-    hold_days: i32,
-    attribution: String,
+pub(crate) struct TermsAnswer {
+    pub(crate) since: String,
+    pub(crate) window_days: i32,
+    pub(crate) hold_days: i32,
+    pub(crate) attribution: String,
 }
 
 #[derive(Debug, Serialize)]
-struct CandidateAnswer {
-    kind: String,
+pub(crate) struct CandidateAnswer {
+    pub(crate) kind: String,
     /// The token as it came, or the coupon code.
-    candidate: String,
+    pub(crate) candidate: String,
     /// For programs: `credited`, `later`, `before_window`, …
-    verdict: String,
+    pub(crate) verdict: String,
     /// For people.
-    words: String,
-    is_credited: bool,
-    click_at: Option<String>,
-    traffic_source: Option<String>,
-    link: Option<String>,
-    affiliate_id: Option<i64>,
-    affiliate: Option<String>,
+    pub(crate) words: String,
+    pub(crate) is_credited: bool,
+    pub(crate) click_at: Option<String>,
+    pub(crate) traffic_source: Option<String>,
+    pub(crate) link: Option<String>,
+    pub(crate) affiliate_id: Option<i64>,
+    pub(crate) affiliate: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct LineAnswer {
-    item_id: String,
-    name: Option<String>,
-    quantity: i32,
-    refunded_quantity: i32,
-    net_minor: i64,
-    refunded_minor: i64,
-    remaining_minor: i64,
-    rate_ppm: Option<i32>,
-    rate_source: Option<String>,
-    rate_since: Option<String>,
+pub(crate) struct LineAnswer {
+    pub(crate) item_id: String,
+    pub(crate) name: Option<String>,
+    pub(crate) quantity: i32,
+    pub(crate) refunded_quantity: i32,
+    pub(crate) net_minor: i64,
+    pub(crate) refunded_minor: i64,
+    pub(crate) remaining_minor: i64,
+    pub(crate) rate_ppm: Option<i32>,
+    pub(crate) rate_source: Option<String>,
+    pub(crate) rate_since: Option<String>,
     /// `4990 × 125000 ppm = 623.75 → 624, half up`.
-    calculation: String,
-    commission_minor: i64,
+    pub(crate) calculation: String,
+    pub(crate) commission_minor: i64,
 }
 
 #[derive(Debug, Serialize)]
-struct EntryAnswer {
-    ledger_tx_id: i64,
-    at: String,
-    reason: String,
-    account: String,
-    affiliate: String,
-    link: Option<String>,
-    currency: String,
+pub(crate) struct EntryAnswer {
+    pub(crate) ledger_tx_id: i64,
+    pub(crate) at: String,
+    pub(crate) reason: String,
+    pub(crate) account: String,
+    pub(crate) affiliate: String,
+    pub(crate) link: Option<String>,
+    pub(crate) currency: String,
     /// Debits are positive.
-    amount_minor: i64,
+    pub(crate) amount_minor: i64,
 }
 
 #[derive(Debug, Serialize)]
-struct EventAnswer {
-    event_id: String,
-    kind: String,
-    occurred_at: String,
-    received_at: String,
-    source: String,
+pub(crate) struct EventAnswer {
+    pub(crate) event_id: String,
+    pub(crate) kind: String,
+    pub(crate) occurred_at: String,
+    pub(crate) received_at: String,
+    pub(crate) source: String,
     /// Why it takes no part until somebody has looked at it.
-    parked: Option<String>,
+    pub(crate) parked: Option<String>,
     /// What of it could not be used.
-    ignored: Vec<String>,
+    pub(crate) ignored: Vec<String>,
 }
 
 /// Everything that was decided about one order.
@@ -167,23 +167,16 @@ pub(super) struct Heard {
 }
 
 /// One order explained.
-pub(super) async fn show(
-    State(app): State<App>,
-    caller: Caller,
-    order_id: Result<Path<String>, PathRejection>,
-) -> Response {
-    json(explain(&app, &caller, order_id).await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(order_id): Named) -> Response {
+    json(explain(&app, &caller, &order_id).await)
 }
 
-async fn explain(
-    app: &App,
-    caller: &Caller,
-    order_id: Result<Path<String>, PathRejection>,
-) -> Result<Explanation, Failure> {
+/// Everything that was decided about one order.
+pub(crate) async fn explain(app: &App, caller: &Caller, order_id: &str) -> Result<Explanation, Failure> {
     caller.require(Scope::ReportsRead)?;
-    let order_id = name_in(order_id, no_such_order)?;
+    let order_id = possible(order_id, no_such_order)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let order = orders::one(&mut snapshot, caller.vendor(), &order_id).await?.ok_or_else(no_such_order)?;
+    let order = orders::one(&mut snapshot, caller.vendor(), order_id).await?.ok_or_else(no_such_order)?;
     // What was never ordered has no terms of its own yet; the ones in force when it was last looked at are shown.
     let at = order.ordered_at().or(order.settled_at).unwrap_or_default();
     let terms = explanation::terms(&mut snapshot, order.vendor_id, at).await?;
@@ -194,7 +187,7 @@ async fn explain(
         (Vec::new(), Vec::new())
     } else {
         (
-            holds::of_order(&mut snapshot, caller.vendor(), &order_id).await?,
+            holds::of_order(&mut snapshot, caller.vendor(), order_id).await?,
             orders::events(&mut snapshot, &order).await?,
         )
     };

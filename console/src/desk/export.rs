@@ -5,9 +5,9 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use common::money::{Currency, format_decimal};
 
-use super::payouts::{Named, READERS, no_such_payout};
-use super::shape::{name_in, require_any};
+use super::payouts::{may_look, no_such_payout};
 use crate::auth::Caller;
+use crate::conventions::{Named, possible};
 use crate::db;
 use crate::problem::{Failure, ForPrograms};
 use crate::report::payouts::{self, Batch, PayoutLine};
@@ -33,8 +33,8 @@ const HEADING: [&str; 12] = [
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '＠'];
 
 /// The lines of a batch as a file.
-pub(super) async fn file(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    match read(&app, &caller, named).await {
+pub(super) async fn file(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    match read(&app, &caller, &id).await {
         Ok((name, text)) => {
             let kind = "text/csv; charset=utf-8; header=present".to_owned();
             let place = format!("attachment; filename=\"{name}.csv\"");
@@ -44,12 +44,12 @@ pub(super) async fn file(State(app): State<App>, caller: Caller, named: Named) -
     }
 }
 
-async fn read(app: &App, caller: &Caller, named: Named) -> Result<(String, Vec<u8>), Failure> {
-    require_any(caller, &READERS)?;
-    caller.require_shop_side()?;
-    let id = name_in(named, no_such_payout)?;
+/// What the file is called, and what is in it.
+pub(crate) async fn read(app: &App, caller: &Caller, id: &str) -> Result<(String, Vec<u8>), Failure> {
+    may_look(caller)?;
+    let id = possible(id, no_such_payout)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let batch = payouts::one(&mut snapshot, caller.vendor(), &id).await?.ok_or_else(no_such_payout)?;
+    let batch = payouts::one(&mut snapshot, caller.vendor(), id).await?.ok_or_else(no_such_payout)?;
     let lines = payouts::lines(&mut snapshot, &batch).await?;
     snapshot.commit().await?;
     let text =

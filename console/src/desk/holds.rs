@@ -1,7 +1,6 @@
 //! `/v1/holds`: what waits for somebody to look at it, and what they decide.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use common::fraud::Flag;
 use serde::Serialize;
@@ -9,9 +8,10 @@ use sqlx::PgConnection;
 use tracing::info;
 
 use super::decision::Decision;
-use super::shape::{List, NothingFits, json, time, unknown_cursor, vendor_of};
+use super::shape::{NothingFits, vendor_of};
 use crate::api::given::{Given, is_name};
 use crate::auth::{Caller, Scope};
+use crate::conventions::{Asked, Asking, List, Named, Page, json, time, unknown_cursor};
 use crate::db;
 use crate::problem::Failure;
 use crate::report::holds::{self, Hold};
@@ -20,32 +20,35 @@ use crate::server::App;
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/holds";
 
+/// The states.
+const STATES: [&str; 3] = ["open", "released", "confirmed"];
+
 /// One hold.
 #[derive(Debug, Serialize)]
-pub(super) struct HoldAnswer {
-    object: &'static str,
+pub(crate) struct HoldAnswer {
+    pub(crate) object: &'static str,
     /// Its place in the list: what `starting_after` takes.
-    hold_id: String,
-    order_id: String,
-    order_ref: String,
-    vendor_id: i64,
-    vendor: String,
-    flag: String,
-    reason: String,
-    state: String,
-    raised_at: Option<String>,
-    reviewed_by: Option<String>,
-    reviewed_at: Option<String>,
-    note: Option<String>,
-    order_status: String,
-    currency: Option<String>,
-    commission_minor: i64,
-    affiliate: Option<String>,
+    pub(crate) hold_id: String,
+    pub(crate) order_id: String,
+    pub(crate) order_ref: String,
+    pub(crate) vendor_id: i64,
+    pub(crate) vendor: String,
+    pub(crate) flag: String,
+    pub(crate) reason: String,
+    pub(crate) state: String,
+    pub(crate) raised_at: Option<String>,
+    pub(crate) reviewed_by: Option<String>,
+    pub(crate) reviewed_at: Option<String>,
+    pub(crate) note: Option<String>,
+    pub(crate) order_status: String,
+    pub(crate) currency: Option<String>,
+    pub(crate) commission_minor: i64,
+    pub(crate) affiliate: Option<String>,
 }
 
 /// What a reviewer may find.
 #[derive(Debug, Clone, Copy)]
-enum Finding {
+pub(crate) enum Finding {
     /// All is well: the commission may be paid.
     Released,
     /// It is what it looked like: the commission stays where it is.
@@ -61,47 +64,77 @@ impl Finding {
     }
 }
 
-/// What is in the address of a decision: an order and one of its flags.
-type Named = Result<Path<(String, String)>, PathRejection>;
+/// What the list is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) vendor_id: Option<i64>,
+    /// One of [`STATES`].
+    pub(crate) state: Option<String>,
+    pub(crate) page: Page,
+}
 
 /// One page of holds, those that have waited longest first.
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
 /// Lets a commission go.
 pub(super) async fn release(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
+    Named((order_id, flag)): Named<(String, String)>,
     request: Request,
 ) -> Response {
-    json(decide(&app, &caller, named, Finding::Released, request).await)
+    reviewed(&app, &caller, (&order_id, &flag), Finding::Released, request).await
 }
 
 /// Keeps a commission back for good.
 pub(super) async fn confirm(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
+    Named((order_id, flag)): Named<(String, String)>,
     request: Request,
 ) -> Response {
-    json(decide(&app, &caller, named, Finding::Confirmed, request).await)
+    reviewed(&app, &caller, (&order_id, &flag), Finding::Confirmed, request).await
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<HoldAnswer>, Failure> {
+async fn reviewed(
+    app: &App,
+    caller: &Caller,
+    hold: (&str, &str),
+    finding: Finding,
+    request: Request,
+) -> Response {
+    let reviewed = async {
+        caller.require(Scope::HoldsReview)?;
+        let decision = Decision::read(caller, request).await?;
+        decide(app, caller, hold, finding, &decision).await
+    };
+    json(reviewed.await)
+}
+
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter = Self {
+            vendor_id: given.id("vendor"),
+            state: given.word("state", &STATES),
+            page: Page { limit: given.limit(), after: given.one("starting_after") },
+        };
+        given.finish("state, vendor, limit, starting_after").map_err(Failure::Parameters)?;
+        Ok(filter)
+    }
+}
+
+/// One page of holds.
+pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<List<HoldAnswer>, Failure> {
     caller.require(Scope::HoldsReview)?;
-    let mut given = Given::read(query);
-    let asked = given.id("vendor");
-    let state = given.word("state", &["open", "released", "confirmed"]);
-    let (limit, after) = (given.limit(), given.one("starting_after"));
-    given.finish("state, vendor, limit, starting_after").map_err(Failure::Parameters)?;
-    let vendor = match vendor_of(caller, asked) {
+    let vendor = match vendor_of(caller, filter.vendor_id) {
         Ok(vendor) => vendor,
         Err(NothingFits) => return Ok(List::empty(PATH)),
     };
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let after = match after {
+    let after = match &filter.page.after {
         None => None,
         Some(cursor) => {
             let (order_id, flag) = cursor.split_once('.').ok_or_else(unknown_cursor)?;
@@ -111,28 +144,29 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<HoldAnswer
             Some(last.ok_or_else(unknown_cursor)?.place())
         }
     };
-    let rows = holds::list(&mut snapshot, vendor, state.as_deref(), after.as_ref(), limit + 1).await?;
+    let rows =
+        holds::list(&mut snapshot, vendor, filter.state.as_deref(), after.as_ref(), filter.page.limit + 1)
+            .await?;
     snapshot.commit().await?;
-    Ok(List::cut(PATH, rows, limit, HoldAnswer::from))
+    let rows = rows.into_iter().map(HoldAnswer::from).collect();
+    Ok(List::cut(PATH, rows, filter.page.limit, |hold: &HoldAnswer| hold.hold_id.clone()))
 }
 
-async fn decide(
+/// Reviews a hold, once.
+pub(crate) async fn decide(
     app: &App,
     caller: &Caller,
-    named: Named,
+    (order_id, flag): (&str, &str),
     finding: Finding,
-    request: Request,
+    decision: &Decision,
 ) -> Result<HoldAnswer, Failure> {
     caller.require(Scope::HoldsReview)?;
-    let decision = Decision::read(caller, request).await?;
-    let Path((order_id, flag)) = named.map_err(|_| no_such_hold())?;
-    if !is_name(&order_id) || Flag::from_name(&flag).is_none() {
+    if !is_name(order_id) || Flag::from_name(flag).is_none() {
         return Err(no_such_hold());
     }
-    let is_decided =
-        write(app, caller, &order_id, &flag, finding, &decision).await.map_err(Failure::writing)?;
+    let is_decided = write(app, caller, order_id, flag, finding, decision).await.map_err(Failure::writing)?;
     let mut conn = db::tenant_snapshot(app, caller).await?;
-    let hold = holds::one(&mut conn, caller.vendor(), &order_id, &flag).await?.ok_or_else(no_such_hold)?;
+    let hold = holds::one(&mut conn, caller.vendor(), order_id, flag).await?.ok_or_else(no_such_hold)?;
     if !is_decided {
         return Err(decided_before(&hold));
     }

@@ -1,16 +1,16 @@
 //! `/v1/orders`: a list of orders, and one of them with everything the shop reported.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta};
 use common::order::{Customer, Delivery, Event, Folded, Status, fold};
 use serde::Serialize;
 
 use super::holds::HoldAnswer;
-use super::shape::{List, NothingFits, json, name_in, no_such_order, time, unknown_cursor, vendor_of};
+use super::shape::{NothingFits, no_such_order, vendor_of};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
+use crate::conventions::{Asked, Asking, List, Named, Page, json, possible, time, unknown_cursor};
 use crate::db;
 use crate::problem::Failure;
 use crate::report::breakdown::name_of_channel;
@@ -23,142 +23,150 @@ pub(super) const PATH: &str = "/v1/orders";
 
 /// One order, as lists show it.
 #[derive(Debug, Serialize)]
-pub(super) struct OrderAnswer {
-    object: &'static str,
-    order_id: String,
-    order_ref: String,
-    vendor_id: i64,
-    vendor: String,
-    status: String,
-    currency: Option<String>,
-    net_minor: i64,
-    refunded_minor: i64,
-    commission_minor: i64,
-    paid_minor: i64,
-    link: Option<String>,
-    affiliate_id: Option<i64>,
-    affiliate: Option<String>,
-    credited_by: Option<String>,
+pub(crate) struct OrderAnswer {
+    pub(crate) object: &'static str,
+    pub(crate) order_id: String,
+    pub(crate) order_ref: String,
+    pub(crate) vendor_id: i64,
+    pub(crate) vendor: String,
+    pub(crate) status: String,
+    pub(crate) currency: Option<String>,
+    pub(crate) net_minor: i64,
+    pub(crate) refunded_minor: i64,
+    pub(crate) commission_minor: i64,
+    pub(crate) paid_minor: i64,
+    pub(crate) link: Option<String>,
+    pub(crate) affiliate_id: Option<i64>,
+    pub(crate) affiliate: Option<String>,
+    pub(crate) credited_by: Option<String>,
     /// Why nobody is credited.
-    not_credited: Option<String>,
-    click_at: Option<String>,
-    traffic_source: Option<String>,
-    placed_at: Option<String>,
-    completed_at: Option<String>,
-    matures_at: Option<String>,
-    is_held: bool,
+    pub(crate) not_credited: Option<String>,
+    pub(crate) click_at: Option<String>,
+    pub(crate) traffic_source: Option<String>,
+    pub(crate) placed_at: Option<String>,
+    pub(crate) completed_at: Option<String>,
+    pub(crate) matures_at: Option<String>,
+    pub(crate) is_held: bool,
 }
 
 /// One order in detail.
 #[derive(Debug, Serialize)]
-struct OrderDetail {
+pub(crate) struct OrderDetail {
     #[serde(flatten)]
-    order: OrderAnswer,
-    customer: Option<Customer>,
-    delivery: Option<Delivery>,
-    items: Vec<ItemAnswer>,
-    holds: Vec<HoldAnswer>,
+    pub(crate) order: OrderAnswer,
+    pub(crate) customer: Option<Customer>,
+    pub(crate) delivery: Option<Delivery>,
+    pub(crate) items: Vec<ItemAnswer>,
+    pub(crate) holds: Vec<HoldAnswer>,
     /// Other vendors' parts of the same order: for the programme only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    siblings: Option<Vec<SiblingAnswer>>,
+    pub(crate) siblings: Option<Vec<SiblingAnswer>>,
 }
 
 #[derive(Debug, Serialize)]
-struct ItemAnswer {
-    item_id: String,
-    product_id: Option<i64>,
-    name: Option<String>,
-    quantity: i32,
-    refunded_quantity: i32,
-    net_minor: i64,
-    refunded_minor: i64,
-    rate_ppm: Option<i32>,
-    rate_source: Option<String>,
-    commission_minor: i64,
+pub(crate) struct ItemAnswer {
+    pub(crate) item_id: String,
+    pub(crate) product_id: Option<i64>,
+    pub(crate) name: Option<String>,
+    pub(crate) quantity: i32,
+    pub(crate) refunded_quantity: i32,
+    pub(crate) net_minor: i64,
+    pub(crate) refunded_minor: i64,
+    pub(crate) rate_ppm: Option<i32>,
+    pub(crate) rate_source: Option<String>,
+    pub(crate) commission_minor: i64,
 }
 
 #[derive(Debug, Serialize)]
-struct SiblingAnswer {
-    order_id: String,
-    order_ref: String,
-    vendor_id: i64,
-    vendor: String,
-    status: String,
-    currency: Option<String>,
-    net_minor: i64,
-    refunded_minor: i64,
-    commission_minor: i64,
+pub(crate) struct SiblingAnswer {
+    pub(crate) order_id: String,
+    pub(crate) order_ref: String,
+    pub(crate) vendor_id: i64,
+    pub(crate) vendor: String,
+    pub(crate) status: String,
+    pub(crate) currency: Option<String>,
+    pub(crate) net_minor: i64,
+    pub(crate) refunded_minor: i64,
+    pub(crate) commission_minor: i64,
 }
 
 /// One page of orders, newest first.
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): Asking<Orders>) -> Response {
+    json(page(&app, &caller, &asked).await)
 }
 
 /// One order.
-pub(super) async fn show(
-    State(app): State<App>,
-    caller: Caller,
-    order_id: Result<Path<String>, PathRejection>,
-) -> Response {
-    json(detail(&app, &caller, order_id).await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(order_id): Named) -> Response {
+    json(detail(&app, &caller, &order_id).await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<OrderAnswer>, Failure> {
-    caller.require(Scope::ReportsRead)?;
-    let mut given = Given::read(query);
-    let asked = given.id("vendor");
-    let (mut from, to) = given.span();
-    if to.is_some() {
-        // A span leaves out orders without a time, which stand at the epoch.
-        from = from.or(Some(DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1)));
+/// Which orders, and which page of them.
+#[derive(Debug, Default)]
+pub(crate) struct Orders {
+    pub(crate) filter: Filter,
+    pub(crate) page: Page,
+}
+
+impl Asked for Orders {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let vendor_id = given.id("vendor");
+        let (mut from, to) = given.span();
+        if to.is_some() {
+            // A span leaves out orders without a time, which stand at the epoch.
+            from = from.or(Some(DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1)));
+        }
+        let filter = Filter {
+            vendor_id,
+            affiliate_id: given.id("affiliate"),
+            link: given.one("link").and_then(|code| given.code("link", code)),
+            status: given.word("status", &Status::ALL.map(Status::name)),
+            currency: given.currency().map(|currency| currency.to_string()),
+            from,
+            to,
+        };
+        let page = given.page();
+        given
+            .finish("vendor, affiliate, link, status, currency, from, to, limit, starting_after")
+            .map_err(Failure::Parameters)?;
+        Ok(Self { filter, page })
     }
-    let filter = Filter {
-        vendor_id: None,
-        affiliate_id: given.id("affiliate"),
-        link: given.one("link").and_then(|code| given.code("link", code)),
-        status: given.word("status", &Status::ALL.map(Status::name)),
-        currency: given.currency().map(|currency| currency.to_string()),
-        from,
-        to,
-    };
-    let (limit, after) = (given.limit(), given.name("starting_after"));
-    given
-        .finish("vendor, affiliate, link, status, currency, from, to, limit, starting_after")
-        .map_err(Failure::Parameters)?;
-    let filter = match vendor_of(caller, asked) {
-        Ok(vendor_id) => Filter { vendor_id, ..filter },
+}
+
+/// One page of orders.
+pub(crate) async fn page(app: &App, caller: &Caller, asked: &Orders) -> Result<List<OrderAnswer>, Failure> {
+    caller.require(Scope::ReportsRead)?;
+    let filter = match vendor_of(caller, asked.filter.vendor_id) {
+        Ok(vendor_id) => Filter { vendor_id, ..asked.filter.clone() },
         Err(NothingFits) => return Ok(List::empty(PATH)),
     };
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let after = match after {
+    let after = match &asked.page.after {
         None => None,
         Some(id) => {
-            let last = orders::one(&mut snapshot, caller.vendor(), &id).await?;
+            let last = orders::one(&mut snapshot, caller.vendor(), id).await?;
             Some(last.ok_or_else(unknown_cursor)?.place())
         }
     };
-    let rows = orders::list(&mut snapshot, &filter, after.as_ref(), limit + 1).await?;
+    let rows = orders::list(&mut snapshot, &filter, after.as_ref(), asked.page.limit + 1).await?;
     snapshot.commit().await?;
-    Ok(List::cut(PATH, rows, limit, OrderAnswer::from))
+    let rows = rows.into_iter().map(OrderAnswer::from).collect();
+    Ok(List::cut(PATH, rows, asked.page.limit, |order: &OrderAnswer| order.order_id.clone()))
 }
 
-async fn detail(
-    app: &App,
-    caller: &Caller,
-    order_id: Result<Path<String>, PathRejection>,
-) -> Result<OrderDetail, Failure> {
+/// One order with all its parts.
+pub(crate) async fn detail(app: &App, caller: &Caller, order_id: &str) -> Result<OrderDetail, Failure> {
     caller.require(Scope::ReportsRead)?;
-    let order_id = name_in(order_id, no_such_order)?;
+    let order_id = possible(order_id, no_such_order)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let order = orders::one(&mut snapshot, caller.vendor(), &order_id).await?.ok_or_else(no_such_order)?;
+    let order = orders::one(&mut snapshot, caller.vendor(), order_id).await?.ok_or_else(no_such_order)?;
     let lines = orders::lines(&mut snapshot, &order).await?;
     let (reported, holds) = if caller.is_affiliate() {
         (Vec::new(), Vec::new())
     } else {
         (
             orders::events(&mut snapshot, &order).await?,
-            holds::of_order(&mut snapshot, caller.vendor(), &order_id).await?,
+            holds::of_order(&mut snapshot, caller.vendor(), order_id).await?,
         )
     };
     let siblings = match caller.tenant {

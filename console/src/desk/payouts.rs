@@ -2,20 +2,22 @@
 
 use std::collections::HashMap;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
 use common::money::{Currency, MAX_MINOR};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tracing::info;
 
-use super::decision::{Decision, unusable};
-use super::shape::{List, NothingFits, json, name_in, now, require_any, time, unknown_cursor, vendor_of};
+use super::decision::Decision;
+use super::shape::{NothingFits, require_any, vendor_of};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::problem::Failure;
+use crate::conventions::{
+    Asked, Asking, List, Named, Object, Page, created, json, now, possible, time, unknown_cursor,
+};
+use crate::problem::{Failure, unusable};
 use crate::report::payouts::{self, Batch, Filter, MAX_ORDERS, PayoutLine, PayoutOrder};
 use crate::server::App;
 use crate::{body, db};
@@ -24,78 +26,80 @@ use crate::{body, db};
 pub(super) const PATH: &str = "/v1/payouts";
 
 /// Any of these may look at payouts.
-pub(super) const READERS: [Scope; 3] = [Scope::ReportsRead, Scope::PayoutsWrite, Scope::PayoutsApprove];
+const READERS: [Scope; 3] = [Scope::ReportsRead, Scope::PayoutsWrite, Scope::PayoutsApprove];
 
 /// The states of a batch.
 const STATES: [&str; 6] = ["requested", "open", "empty", "approved", "paid", "rejected"];
 
 /// One batch, as lists show it.
 #[derive(Debug, Serialize)]
-struct BatchAnswer {
-    object: &'static str,
-    payout_batch_id: String,
-    vendor_id: Option<i64>,
-    vendor: Option<String>,
-    currency: String,
-    minimum_minor: i64,
-    state: String,
-    requested_by: String,
-    requested_at: Option<String>,
-    collected_at: Option<String>,
-    decided_by: Option<String>,
-    decided_at: Option<String>,
-    note: Option<String>,
-    paid_at: Option<String>,
-    line_count: i64,
-    amount_minor: i64,
-    paid_minor: i64,
+pub(crate) struct BatchAnswer {
+    pub(crate) object: &'static str,
+    pub(crate) payout_batch_id: String,
+    pub(crate) vendor_id: Option<i64>,
+    pub(crate) vendor: Option<String>,
+    pub(crate) currency: String,
+    pub(crate) minimum_minor: i64,
+    pub(crate) state: String,
+    pub(crate) requested_by: String,
+    pub(crate) requested_at: Option<String>,
+    pub(crate) collected_at: Option<String>,
+    pub(crate) decided_by: Option<String>,
+    pub(crate) decided_at: Option<String>,
+    pub(crate) note: Option<String>,
+    pub(crate) paid_at: Option<String>,
+    pub(crate) line_count: i64,
+    pub(crate) amount_minor: i64,
+    pub(crate) paid_minor: i64,
 }
 
 /// One batch in detail.
 #[derive(Debug, Serialize)]
-struct BatchDetail {
+pub(crate) struct BatchDetail {
     #[serde(flatten)]
-    batch: BatchAnswer,
-    lines: Vec<LineAnswer>,
+    pub(crate) batch: BatchAnswer,
+    pub(crate) lines: Vec<LineAnswer>,
     /// Whether some orders were left out of the lines: a batch may have more than an answer should.
-    has_more_orders: bool,
+    pub(crate) has_more_orders: bool,
 }
 
 #[derive(Debug, Serialize)]
-struct LineAnswer {
-    vendor_id: i64,
-    vendor: String,
-    affiliate_id: i64,
-    affiliate: String,
-    amount_minor: i64,
-    paid_minor: Option<i64>,
-    order_count: i64,
-    orders: Vec<OrderPart>,
+pub(crate) struct LineAnswer {
+    pub(crate) vendor_id: i64,
+    pub(crate) vendor: String,
+    pub(crate) affiliate_id: i64,
+    pub(crate) affiliate: String,
+    pub(crate) amount_minor: i64,
+    pub(crate) paid_minor: Option<i64>,
+    pub(crate) order_count: i64,
+    pub(crate) orders: Vec<OrderPart>,
 }
 
 #[derive(Debug, Serialize)]
-struct OrderPart {
-    order_id: String,
-    order_ref: String,
-    link: Option<String>,
+pub(crate) struct OrderPart {
+    pub(crate) order_id: String,
+    pub(crate) order_ref: String,
+    pub(crate) link: Option<String>,
     /// Negative: taken back after a refund.
-    owed_minor: i64,
-    state: String,
+    pub(crate) owed_minor: i64,
+    pub(crate) state: String,
 }
 
 /// What is asked for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
-    currency: String,
-    vendor_id: Option<i64>,
-    minimum_minor: Option<i64>,
+pub(crate) struct Wanted {
+    pub(crate) currency: String,
+    pub(crate) vendor_id: Option<i64>,
+    pub(crate) minimum_minor: Option<i64>,
 }
 
 /// What the second person says.
 #[derive(Debug, Clone, Copy)]
-enum Verdict {
+pub(crate) enum Verdict {
+    /// It is paid.
     Approved,
+    /// It is not.
     Rejected,
 }
 
@@ -108,84 +112,123 @@ impl Verdict {
     }
 }
 
-/// The batch in an address.
-pub(super) type Named = Result<Path<String>, PathRejection>;
+/// Which batches, and which page of them.
+#[derive(Debug, Default)]
+pub(crate) struct Batches {
+    pub(crate) filter: Filter,
+    pub(crate) page: Page,
+}
 
 /// One page of batches, newest first.
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): Asking<Batches>) -> Response {
+    json(page(&app, &caller, &asked).await)
 }
 
 /// One batch with its lines and their orders.
-pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    json(detail(&app, &caller, named).await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    json(detail(&app, &caller, &id).await)
 }
 
 /// Asks for a batch.
 pub(super) async fn request(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let batch = ask(&app, &caller, request).await;
-    let location = batch
-        .as_ref()
-        .ok()
-        .and_then(|batch| HeaderValue::try_from(format!("{PATH}/{}", batch.payout_batch_id)).ok());
-    match location {
-        Some(location) => (StatusCode::ACCEPTED, [(header::LOCATION, location)], json(batch)).into_response(),
-        None => json(batch),
+    let asked = async {
+        may_ask(&caller)?;
+        ask(&app, &caller, body::decision(request).await?).await
+    };
+    let mut answer = created(asked.await);
+    if answer.status() == StatusCode::CREATED {
+        // It will be collected by the aggregator.
+        *answer.status_mut() = StatusCode::ACCEPTED;
     }
+    answer
 }
 
 /// Approves a batch that somebody else asked for.
 pub(super) async fn approve(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
+    Named(id): Named,
     request: Request,
 ) -> Response {
-    json(decide(&app, &caller, named, Verdict::Approved, request).await)
+    decided(&app, &caller, &id, Verdict::Approved, request).await
 }
 
 /// Rejects a batch that somebody else asked for, with a reason.
 pub(super) async fn reject(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
+    Named(id): Named,
     request: Request,
 ) -> Response {
-    json(decide(&app, &caller, named, Verdict::Rejected, request).await)
+    decided(&app, &caller, &id, Verdict::Rejected, request).await
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<BatchAnswer>, Failure> {
+async fn decided(app: &App, caller: &Caller, id: &str, verdict: Verdict, request: Request) -> Response {
+    let decided = async {
+        may_decide(caller)?;
+        let decision = Decision::read(caller, request).await?;
+        decide(app, caller, id, verdict, &decision).await
+    };
+    json(decided.await)
+}
+
+impl Asked for Batches {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter = Filter {
+            vendor_id: given.id("vendor"),
+            state: given.word("state", &STATES),
+            currency: given.currency().map(|currency| currency.to_string()),
+        };
+        let page = given.page();
+        given.finish("vendor, state, currency, limit, starting_after").map_err(Failure::Parameters)?;
+        Ok(Self { filter, page })
+    }
+}
+
+/// Refuses whoever may not look at payouts.
+pub(super) fn may_look(caller: &Caller) -> Result<(), Failure> {
     require_any(caller, &READERS)?;
-    caller.require_shop_side()?;
-    let mut given = Given::read(query);
-    let asked = given.id("vendor");
-    let state = given.word("state", &STATES);
-    let currency = given.currency().map(|currency| currency.to_string());
-    let (limit, after) = (given.limit(), given.name("starting_after"));
-    given.finish("vendor, state, currency, limit, starting_after").map_err(Failure::Parameters)?;
-    let filter = match vendor_of(caller, asked) {
-        Ok(vendor_id) => Filter { vendor_id, state, currency },
+    caller.require_shop_side()
+}
+
+fn may_ask(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::PayoutsWrite)?;
+    caller.require_recent(now())
+}
+
+fn may_decide(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::PayoutsApprove)?;
+    caller.require_recent(now())
+}
+
+/// One page of batches.
+pub(crate) async fn page(app: &App, caller: &Caller, asked: &Batches) -> Result<List<BatchAnswer>, Failure> {
+    may_look(caller)?;
+    let filter = match vendor_of(caller, asked.filter.vendor_id) {
+        Ok(vendor_id) => Filter { vendor_id, ..asked.filter.clone() },
         Err(NothingFits) => return Ok(List::empty(PATH)),
     };
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let after = match after {
+    let after = match &asked.page.after {
         None => None,
         Some(id) => {
-            let last = payouts::one(&mut snapshot, caller.vendor(), &id).await?;
+            let last = payouts::one(&mut snapshot, caller.vendor(), id).await?;
             Some(last.ok_or_else(unknown_cursor)?.place())
         }
     };
-    let rows = payouts::list(&mut snapshot, &filter, after.as_ref(), limit + 1).await?;
+    let rows = payouts::list(&mut snapshot, &filter, after.as_ref(), asked.page.limit + 1).await?;
     snapshot.commit().await?;
-    Ok(List::cut(PATH, rows, limit, BatchAnswer::from))
+    let rows = rows.into_iter().map(BatchAnswer::from).collect();
+    Ok(List::cut(PATH, rows, asked.page.limit, |batch: &BatchAnswer| batch.payout_batch_id.clone()))
 }
 
-async fn detail(app: &App, caller: &Caller, named: Named) -> Result<BatchDetail, Failure> {
-    require_any(caller, &READERS)?;
-    caller.require_shop_side()?;
-    let id = name_in(named, no_such_payout)?;
+/// One batch with its lines and their orders.
+pub(crate) async fn detail(app: &App, caller: &Caller, id: &str) -> Result<BatchDetail, Failure> {
+    may_look(caller)?;
+    let id = possible(id, no_such_payout)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let batch = payouts::one(&mut snapshot, caller.vendor(), &id).await?.ok_or_else(no_such_payout)?;
+    let batch = payouts::one(&mut snapshot, caller.vendor(), id).await?.ok_or_else(no_such_payout)?;
     let lines = payouts::lines(&mut snapshot, &batch).await?;
     let mut orders = payouts::orders(&mut snapshot, &batch).await?;
     snapshot.commit().await?;
@@ -206,10 +249,9 @@ async fn detail(app: &App, caller: &Caller, named: Named) -> Result<BatchDetail,
     })
 }
 
-async fn ask(app: &App, caller: &Caller, request: Request) -> Result<BatchAnswer, Failure> {
-    caller.require(Scope::PayoutsWrite)?;
-    caller.require_recent(now())?;
-    let wanted: Wanted = body::decision(request).await?;
+/// Asks for a batch, which the aggregator collects.
+pub(crate) async fn ask(app: &App, caller: &Caller, wanted: Wanted) -> Result<BatchAnswer, Failure> {
+    may_ask(caller)?;
     let currency: Currency = wanted
         .currency
         .parse()
@@ -246,22 +288,21 @@ async fn ask(app: &App, caller: &Caller, request: Request) -> Result<BatchAnswer
     read(app, caller, &id).await
 }
 
-async fn decide(
+/// Decides about a batch that somebody else asked for.
+pub(crate) async fn decide(
     app: &App,
     caller: &Caller,
-    named: Named,
+    id: &str,
     verdict: Verdict,
-    request: Request,
+    decision: &Decision,
 ) -> Result<BatchAnswer, Failure> {
-    caller.require(Scope::PayoutsApprove)?;
-    caller.require_recent(now())?;
-    let decision = Decision::read(caller, request).await?;
+    may_decide(caller)?;
     if matches!(verdict, Verdict::Rejected) && decision.note.is_none() {
         return Err(unusable("note", "note_needed", "say in `note` why the payout is rejected"));
     }
-    let id = name_in(named, no_such_payout)?;
-    let is_decided = write(app, caller, &id, verdict, &decision).await.map_err(Failure::writing)?;
-    let batch = read(app, caller, &id).await?;
+    let id = possible(id, no_such_payout)?;
+    let is_decided = write(app, caller, id, verdict, decision).await.map_err(Failure::writing)?;
+    let batch = read(app, caller, id).await?;
     if !is_decided {
         return Err(not_decided(&batch, caller));
     }
@@ -308,7 +349,7 @@ async fn is_vendor(conn: &mut PgConnection, vendor_id: i64) -> sqlx::Result<bool
     Ok(found.fetch_optional(conn).await?.is_some())
 }
 
-async fn read(app: &App, caller: &Caller, id: &str) -> Result<BatchAnswer, Failure> {
+pub(crate) async fn read(app: &App, caller: &Caller, id: &str) -> Result<BatchAnswer, Failure> {
     let mut conn = db::tenant_snapshot(app, caller).await?;
     let batch = payouts::one(&mut conn, caller.vendor(), id).await?;
     batch.map(BatchAnswer::from).ok_or_else(no_such_payout)
@@ -336,6 +377,16 @@ fn not_decided(batch: &BatchAnswer, caller: &Caller) -> Failure {
         state => {
             Failure::Conflict("not_open", format!("this payout is {state} already; a decision is final"))
         }
+    }
+}
+
+impl Object for BatchAnswer {
+    fn row_version(&self) -> Option<i64> {
+        None
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}/{}", self.payout_batch_id)
     }
 }
 

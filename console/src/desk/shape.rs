@@ -1,11 +1,6 @@
 //! What answers of the desk have in common: whose rows they are, and what is not there.
 
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
-
-use crate::api::given::is_name;
 use crate::auth::{Caller, Scope};
-pub(super) use crate::conventions::list::{List, json, now, time, unknown_cursor};
 use crate::problem::Failure;
 
 /// The vendor a list is narrowed to: the one asked for, and never another than the key's own. `Err`: nothing can fit.
@@ -27,14 +22,6 @@ pub(super) fn require_any(caller: &Caller, scopes: &[Scope]) -> Result<(), Failu
         Some(first) if !scopes.iter().any(has) => Err(Failure::NoScope(*first)),
         _ => Ok(()),
     }
-}
-
-/// The name in an address. One that cannot be a name is nobody's.
-pub(super) fn name_in(
-    path: Result<Path<String>, PathRejection>,
-    missing: fn() -> Failure,
-) -> Result<String, Failure> {
-    path.ok().map(|Path(name)| name).filter(|name| is_name(name)).ok_or_else(missing)
 }
 
 pub(super) fn no_such_order() -> Failure {

@@ -1,110 +1,115 @@
 //! `/v1/affiliates/{affiliate_id}/statement`: an affiliate's account over a span, and every booking in it.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::shape::{json, now, unknown_cursor, vendor_of};
+use super::shape::vendor_of;
 use crate::api::answer::rfc3339;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
+use crate::conventions::{Asked, Asking, Named, Page, json, now, unknown_cursor};
 use crate::db;
-use crate::problem::{BadParameter, Failure};
+use crate::problem::Failure;
 use crate::report::statement::{self, Booking, Holder, Place, Question, Sums, VendorSums};
 use crate::server::App;
 
 #[derive(Debug, Serialize)]
-struct StatementAnswer {
-    object: &'static str,
-    affiliate_id: i64,
-    affiliate: String,
-    name: String,
-    currency: String,
-    from: String,
-    to: String,
-    total: SumsAnswer,
-    vendors: Vec<VendorAnswer>,
+pub(crate) struct StatementAnswer {
+    pub(crate) object: &'static str,
+    pub(crate) affiliate_id: i64,
+    pub(crate) affiliate: String,
+    pub(crate) name: String,
+    pub(crate) currency: String,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) total: SumsAnswer,
+    pub(crate) vendors: Vec<VendorAnswer>,
     /// Whether there are more bookings than these.
-    has_more: bool,
-    bookings: Vec<BookingAnswer>,
+    pub(crate) has_more: bool,
+    pub(crate) bookings: Vec<BookingAnswer>,
 }
 
 /// `opening + earned − reversed − paid = closing = pending + payable`.
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "every amount of the API says its unit")]
-struct SumsAnswer {
-    opening_minor: i64,
-    earned_minor: i64,
-    reversed_minor: i64,
-    paid_minor: i64,
-    closing_minor: i64,
-    pending_minor: i64,
-    payable_minor: i64,
+pub(crate) struct SumsAnswer {
+    pub(crate) opening_minor: i64,
+    pub(crate) earned_minor: i64,
+    pub(crate) reversed_minor: i64,
+    pub(crate) paid_minor: i64,
+    pub(crate) closing_minor: i64,
+    pub(crate) pending_minor: i64,
+    pub(crate) payable_minor: i64,
 }
 
 #[derive(Debug, Serialize)]
-struct VendorAnswer {
-    vendor_id: i64,
-    vendor: String,
+pub(crate) struct VendorAnswer {
+    pub(crate) vendor_id: i64,
+    pub(crate) vendor: String,
     #[serde(flatten)]
-    sums: SumsAnswer,
+    pub(crate) sums: SumsAnswer,
 }
 
 #[derive(Debug, Serialize)]
-struct BookingAnswer {
+pub(crate) struct BookingAnswer {
     /// Its place in the list: what `starting_after` takes.
-    booking_id: String,
-    at: String,
+    pub(crate) booking_id: String,
+    pub(crate) at: String,
     /// `earned`, `reversed`, `matured` (may be paid now), `withheld` (may not any more) or `paid`.
-    kind: &'static str,
-    vendor_id: i64,
-    order_id: String,
-    order_ref: String,
-    link: Option<String>,
-    earned_minor: i64,
-    reversed_minor: i64,
-    paid_minor: i64,
+    pub(crate) kind: &'static str,
+    pub(crate) vendor_id: i64,
+    pub(crate) order_id: String,
+    pub(crate) order_ref: String,
+    pub(crate) link: Option<String>,
+    pub(crate) earned_minor: i64,
+    pub(crate) reversed_minor: i64,
+    pub(crate) paid_minor: i64,
     /// By how much what is owed changed, waiting and payable.
-    pending_minor: i64,
-    payable_minor: i64,
+    pub(crate) pending_minor: i64,
+    pub(crate) payable_minor: i64,
 }
 
 /// One affiliate's statement in one currency.
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    affiliate_id: Result<Path<i64>, PathRejection>,
-    RawQuery(query): RawQuery,
+    Named(affiliate_id): Named<i64>,
+    Asking(asked): Asking<Account>,
 ) -> Response {
-    json(read(&app, &caller, affiliate_id, query.as_deref().unwrap_or_default()).await)
+    json(read(&app, &caller, affiliate_id, &asked).await)
 }
 
-async fn read(
+/// An affiliate's account over a span.
+pub(crate) async fn read(
     app: &App,
     caller: &Caller,
-    affiliate_id: Result<Path<i64>, PathRejection>,
-    query: &str,
+    affiliate_id: i64,
+    asked: &Account,
 ) -> Result<StatementAnswer, Failure> {
     caller.require(Scope::ReportsRead)?;
-    let Path(affiliate_id) = affiliate_id.map_err(|_| no_such_affiliate())?;
-    let asked = Asked::parse(query, now()).map_err(Failure::Parameters)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let holder = statement::holder(&mut snapshot, caller.vendor(), affiliate_id)
         .await?
         .ok_or_else(no_such_affiliate)?;
     // Another vendor's part is as empty as that of a vendor that does not exist: no vendor has the number 0.
     let vendor_id = vendor_of(caller, asked.vendor).unwrap_or(Some(0));
-    let question =
-        Question { affiliate_id, currency: asked.currency, from: asked.from, to: asked.to, vendor_id };
-    let after = match &asked.starting_after {
+    let question = Question {
+        affiliate_id,
+        currency: asked.currency.clone(),
+        from: asked.from,
+        to: asked.to,
+        vendor_id,
+    };
+    let after = match &asked.page.after {
         None => None,
         Some(cursor) => Some(place(&mut snapshot, caller, cursor).await?),
     };
     let vendors = statement::sums(&mut snapshot, &question).await?;
-    let bookings = statement::bookings(&mut snapshot, &question, after.as_ref(), asked.limit + 1).await?;
+    let bookings =
+        statement::bookings(&mut snapshot, &question, after.as_ref(), asked.page.limit + 1).await?;
     snapshot.commit().await?;
     for vendor in &vendors {
         // Wrong numbers about somebody's money are worse than none.
@@ -112,34 +117,34 @@ async fn read(
             Failure::Fault(format!("affiliate {affiliate_id}, vendor {}: {off}", vendor.vendor_id))
         })?;
     }
-    Ok(StatementAnswer::new(holder, &question, vendors, bookings, asked.limit))
+    Ok(StatementAnswer::new(holder, &question, vendors, bookings, asked.page.limit))
 }
 
-/// What is asked in the part of an address after `?`.
-struct Asked {
-    currency: String,
-    vendor: Option<i64>,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    limit: i64,
-    starting_after: Option<String>,
+/// Which part of an affiliate's account.
+pub(crate) struct Account {
+    pub(crate) currency: String,
+    pub(crate) vendor: Option<i64>,
+    pub(crate) from: DateTime<Utc>,
+    pub(crate) to: DateTime<Utc>,
+    /// Which page of its bookings.
+    pub(crate) page: Page,
 }
 
-impl Asked {
+impl Asked for Account {
     /// Without `from` since the beginning, without `to` until now.
-    fn parse(query: &str, now: DateTime<Utc>) -> Result<Self, Vec<BadParameter>> {
+    fn read(query: &str) -> Result<Self, Failure> {
         let mut given = Given::read(query);
         let vendor = given.id("vendor");
         let (from, to) = given.span();
-        let (limit, starting_after) = (given.limit(), given.one("starting_after"));
+        let page = Page { limit: given.limit(), after: given.one("starting_after") };
         let named = given.currency().map(|currency| currency.to_string());
         if named.is_none() {
             given.refuse("currency", "currency_needed", "ask for one currency, such as `currency=EUR`");
         }
         let currency = named.unwrap_or_default();
-        given.finish("currency, vendor, from, to, limit, starting_after")?;
-        let (from, to) = (from.unwrap_or(DateTime::UNIX_EPOCH), to.unwrap_or(now));
-        Ok(Self { currency, vendor, from, to: to.max(from), limit, starting_after })
+        given.finish("currency, vendor, from, to, limit, starting_after").map_err(Failure::Parameters)?;
+        let (from, to) = (from.unwrap_or(DateTime::UNIX_EPOCH), to.unwrap_or_else(now));
+        Ok(Self { currency, vendor, from, to: to.max(from), page })
     }
 }
 

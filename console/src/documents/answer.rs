@@ -1,20 +1,19 @@
 //! Documents as programs read them.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::OWN;
-use crate::affiliates::{Named, find, name_in, no_such_affiliate, own_affiliate};
+use crate::affiliates::{find, no_such_affiliate, own_affiliate};
 use crate::api::answer::rfc3339;
-use crate::api::given::is_name;
 use crate::auth::{Caller, Scope};
+use crate::conventions::{List, Named, Object, json};
 use crate::db;
-use crate::problem::{Failure, ForPrograms, Problem};
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 
 /// A document without its file.
@@ -36,15 +35,6 @@ pub(super) struct Document {
     pub(super) row_version: i64,
 }
 
-/// What is in the address of a document that is not one's own: whose it is, and its name.
-pub(super) type NamedInside = Result<Path<(String, String)>, PathRejection>;
-
-/// The names in such an address. What cannot be a name is nobody's.
-pub(super) fn inside(named: NamedInside) -> Result<(String, String), Failure> {
-    let both = named.ok().map(|Path(both)| both);
-    both.filter(|(_, document_id)| is_name(document_id)).ok_or_else(no_such_document)
-}
-
 /// Who looks at a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Viewer {
@@ -56,74 +46,78 @@ pub(super) enum Viewer {
 
 /// One document.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DocumentAnswer {
+pub(crate) struct DocumentAnswer {
     #[schema(example = "document")]
-    object: &'static str,
-    document_id: String,
-    affiliate_id: String,
-    document_type: String,
-    document_url: String,
-    content_type: String,
-    size_bytes: i64,
-    status: String,
-    rejection_reason: Option<String>,
-    submitted_at: String,
-    verified_at: Option<String>,
-    reviewer: Option<String>,
+    pub(crate) object: &'static str,
+    pub(crate) document_id: String,
+    pub(crate) affiliate_id: String,
+    pub(crate) document_type: String,
+    pub(crate) document_url: String,
+    pub(crate) content_type: String,
+    pub(crate) size_bytes: i64,
+    pub(crate) status: String,
+    pub(crate) rejection_reason: Option<String>,
+    pub(crate) submitted_at: String,
+    pub(crate) verified_at: Option<String>,
+    pub(crate) reviewer: Option<String>,
+    #[serde(skip)]
+    pub(crate) row_version: i64,
 }
 
-/// All documents of one affiliate: there are never more than a page of them.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DocumentList {
-    #[schema(example = "list")]
-    object: &'static str,
-    has_more: bool,
-    data: Vec<DocumentAnswer>,
+impl Object for DocumentAnswer {
+    fn row_version(&self) -> Option<i64> {
+        Some(self.row_version)
+    }
+
+    /// Where its file is.
+    fn path(&self) -> String {
+        self.document_url.clone()
+    }
 }
 
 /// The caller's own documents.
 #[utoipa::path(get, path = OWN, tag = "documents", responses(
-    (status = 200, description = "One's own documents", body = DocumentList),
+    (status = 200, description = "One's own documents", body = List<DocumentAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn own(State(app): State<App>, caller: Caller) -> Response {
-    let listed = async {
-        let affiliate_id = own_affiliate(&caller)?;
-        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
-        let documents = all(&mut snapshot, affiliate_id).await?;
-        snapshot.commit().await?;
-        Ok(documents)
-    };
-    answer(listed.await, Viewer::Affiliate)
+    json(all_own(&app, &caller).await)
 }
 
 /// Any affiliate's documents, for those who judge.
 #[utoipa::path(get, path = "/v1/affiliates/{affiliate_id}/documents", tag = "documents", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
 ), responses(
-    (status = 200, description = "All documents of the affiliate", body = DocumentList),
+    (status = 200, description = "All documents of the affiliate", body = List<DocumentAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn of_affiliate(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    let listed = async {
-        caller.require_operator()?;
-        caller.require(Scope::AffiliatesReview)?;
-        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
-        let affiliate_id = find(&mut snapshot, &name_in(named)?).await?.ok_or_else(no_such_affiliate)?;
-        let documents = all(&mut snapshot, affiliate_id).await?;
-        snapshot.commit().await?;
-        Ok(documents)
-    };
-    answer(listed.await, Viewer::Operator)
+pub(super) async fn of_affiliate(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    json(all_of(&app, &caller, &id).await)
 }
 
-fn answer(listed: Result<Vec<Document>, Failure>, viewer: Viewer) -> Response {
-    let list = listed.map(|documents| DocumentList {
-        object: "list",
-        has_more: false,
-        data: documents.into_iter().map(|document| DocumentAnswer::new(document, viewer)).collect(),
-    });
-    list.map_or_else(|failure| ForPrograms(failure).into_response(), |list| axum::Json(list).into_response())
+/// The caller's own documents: there are never more than a page of them.
+pub(crate) async fn all_own(app: &App, caller: &Caller) -> Result<List<DocumentAnswer>, Failure> {
+    let affiliate_id = own_affiliate(caller)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let documents = all(&mut snapshot, affiliate_id).await?;
+    snapshot.commit().await?;
+    Ok(listed(OWN.to_owned(), documents, Viewer::Affiliate))
+}
+
+/// Any affiliate's documents.
+pub(crate) async fn all_of(app: &App, caller: &Caller, id: &str) -> Result<List<DocumentAnswer>, Failure> {
+    caller.require_operator()?;
+    caller.require(Scope::AffiliatesReview)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let affiliate_id = find(&mut snapshot, id).await?.ok_or_else(no_such_affiliate)?;
+    let documents = all(&mut snapshot, affiliate_id).await?;
+    snapshot.commit().await?;
+    Ok(listed(format!("/v1/affiliates/{id}/documents"), documents, Viewer::Operator))
+}
+
+fn listed(url: String, documents: Vec<Document>, viewer: Viewer) -> List<DocumentAnswer> {
+    let documents = documents.into_iter().map(|document| DocumentAnswer::new(document, viewer));
+    List::whole(url, documents.collect())
 }
 
 /// Every document of an affiliate, newest first.
@@ -167,6 +161,7 @@ impl DocumentAnswer {
             submitted_at: rfc3339(document.submitted_at),
             verified_at: document.verified_at.map(rfc3339),
             reviewer: document.reviewer.filter(|_| viewer == Viewer::Operator),
+            row_version: document.row_version,
         }
     }
 }

@@ -1,15 +1,17 @@
 //! The file itself, as an attachment: nothing in it runs in a browser as if it were ours.
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::answer::{Document, NamedInside, inside, no_such_document, one};
+use super::answer::{Document, no_such_document, one};
 use super::kind::Kind;
-use crate::affiliates::{Named, find, name_in, own_affiliate};
+use crate::affiliates::{find, own_affiliate};
 use crate::auth::{Caller, Scope};
+use crate::conventions::{Named, possible};
 use crate::problem::{Failure, ForPrograms, Problem};
 use crate::server::App;
 use crate::store::ObjectName;
@@ -25,13 +27,8 @@ const SANDBOX: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
     (status = 200, description = "The file, as an attachment"),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn own(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    let read = async {
-        let affiliate_id = own_affiliate(&caller)?;
-        let document_id = name_in(named).map_err(|_| no_such_document())?;
-        read(&app, &caller, affiliate_id, &document_id).await
-    };
-    read.await.unwrap_or_else(|failure| ForPrograms(failure).into_response())
+pub(super) async fn own(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    attached(content_own(&app, &caller, &id).await)
 }
 
 /// A document of any affiliate, for those who judge.
@@ -42,30 +39,64 @@ pub(super) async fn own(State(app): State<App>, caller: Caller, named: Named) ->
     (status = 200, description = "The file, as an attachment"),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn of_affiliate(State(app): State<App>, caller: Caller, named: NamedInside) -> Response {
-    let read = async {
-        caller.require_operator()?;
-        caller.require(Scope::AffiliatesReview)?;
-        let (affiliate, document_id) = inside(named)?;
-        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
-        let affiliate_id = find(&mut snapshot, &affiliate).await?.ok_or_else(no_such_document)?;
-        snapshot.commit().await?;
-        read(&app, &caller, affiliate_id, &document_id).await
-    };
-    read.await.unwrap_or_else(|failure| ForPrograms(failure).into_response())
+pub(super) async fn of_affiliate(
+    State(app): State<App>,
+    caller: Caller,
+    Named((affiliate, id)): Named<(String, String)>,
+) -> Response {
+    attached(content_of(&app, &caller, (&affiliate, &id)).await)
+}
+
+/// A file, and how it is sent.
+pub(crate) struct Content {
+    headers: [(header::HeaderName, HeaderValue); 3],
+    bytes: Bytes,
+}
+
+/// The answer to whoever keeps the file, a program or a browser.
+pub(crate) fn attached(content: Result<Content, Failure>) -> Response {
+    content.map_or_else(
+        |failure| ForPrograms(failure).into_response(),
+        |Content { headers, bytes }| (headers, bytes).into_response(),
+    )
+}
+
+/// A document of the caller's own.
+pub(crate) async fn content_own(app: &App, caller: &Caller, id: &str) -> Result<Content, Failure> {
+    read(app, caller, own_affiliate(caller)?, id).await
+}
+
+/// A document of any affiliate.
+pub(crate) async fn content_of(
+    app: &App,
+    caller: &Caller,
+    (affiliate, id): (&str, &str),
+) -> Result<Content, Failure> {
+    caller.require_operator()?;
+    caller.require(Scope::AffiliatesReview)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let affiliate_id = find(&mut snapshot, affiliate).await?.ok_or_else(no_such_document)?;
+    snapshot.commit().await?;
+    read(app, caller, affiliate_id, id).await
 }
 
 /// Writes down who reads it before anything of it is sent.
-async fn read(app: &App, caller: &Caller, affiliate_id: i64, document_id: &str) -> Result<Response, Failure> {
+pub(crate) async fn read(
+    app: &App,
+    caller: &Caller,
+    affiliate_id: i64,
+    document_id: &str,
+) -> Result<Content, Failure> {
+    let document_id = possible(document_id, no_such_document)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
     let document = one(&mut tx, affiliate_id, document_id).await?.ok_or_else(no_such_document)?;
     audit::record(&mut tx, caller, "document.read", document_id, None, Some(affiliate_id), json!({})).await?;
     tx.commit().await.map_err(Failure::writing)?;
-    let content = app.cabinet.store.get(&ObjectName::stored(document.object_name.clone())).await?;
-    if Sha256::digest(&content).as_slice() != document.content_sha256 {
+    let bytes = app.cabinet.store.get(&ObjectName::stored(document.object_name.clone())).await?;
+    if Sha256::digest(&bytes).as_slice() != document.content_sha256 {
         return Err(Failure::Fault(format!("the file of {document_id} is not the one that was stored")));
     }
-    Ok((headers(&document)?, content).into_response())
+    Ok(Content { headers: headers(&document)?, bytes })
 }
 
 fn headers(document: &Document) -> Result<[(header::HeaderName, HeaderValue); 3], Failure> {

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use multer::{Field, Multipart};
 
 use super::MAX_DOCUMENT;
-use crate::problem::{BadParameter, Failure};
+use crate::problem::{Failure, unusable};
 
 /// Bytes of a form beside the file: boundaries, part headers, and the type.
 const MAX_FORM: usize = MAX_DOCUMENT + 16 * 1024;
@@ -67,7 +67,7 @@ async fn form(body: Body, boundary: String) -> Result<Upload, Failure> {
             other => return Err(unwanted(other.unwrap_or_default())),
         }
     }
-    let file = file.ok_or_else(|| bad("file", "missing_field", "the form must have a part `file`"))?;
+    let file = file.ok_or_else(|| unusable("file", "missing_field", "the form must have a part `file`"))?;
     Ok(Upload { file, document_type })
 }
 
@@ -107,7 +107,7 @@ fn broken(error: &multer::Error) -> Failure {
             Failure::TooLong(MAX_DOCUMENT)
         }
         multer::Error::StreamReadFailed(_) | multer::Error::IncompleteStream => Failure::BodyCutShort,
-        error => bad("body", "invalid_form", format!("the form cannot be read: {error}")),
+        error => unusable("body", "invalid_form", format!("the form cannot be read: {error}")),
     }
 }
 
@@ -115,9 +115,5 @@ fn unwanted(name: &str) -> Failure {
     let name: String = name.chars().take(60).collect();
     let detail =
         format!("the form may have one part `file` and one part `document_type`, not another part {name:?}");
-    bad(&name, "unknown_field", detail)
-}
-
-pub(super) fn bad(field: &str, code: &'static str, detail: impl Into<String>) -> Failure {
-    Failure::Content(vec![BadParameter { field: field.to_owned(), code, detail: detail.into() }])
+    unusable(&name, "unknown_field", detail)
 }

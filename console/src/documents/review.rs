@@ -1,26 +1,26 @@
 //! Judging a document: once, by an operator, with a reason when it is not good enough.
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::answer::{Document, DocumentAnswer, NamedInside, Viewer, inside, no_such_document, one};
+use super::answer::{Document, DocumentAnswer, Viewer, no_such_document, one};
 use crate::affiliates::reason::{NoBody, Reason, WithReason};
 use crate::affiliates::{find, letters};
 use crate::auth::{Caller, Scope};
-use crate::conventions::etag::versioned;
-use crate::conventions::{IfMatch, illegal_state};
-use crate::problem::{Failure, ForPrograms, Problem};
+use crate::conventions::{IfMatch, Named, done, illegal_state, object, possible};
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::store::ObjectName;
 use crate::{audit, db};
 
 /// What was found.
 #[derive(Debug)]
-enum Finding {
+pub(crate) enum Finding {
+    /// It is good.
     Approved,
+    /// It is not, and this is why.
     Rejected(Reason),
 }
 
@@ -59,16 +59,16 @@ impl Finding {
 pub(super) async fn approve(
     State(app): State<App>,
     caller: Caller,
-    named: NamedInside,
+    Named((affiliate, id)): Named<(String, String)>,
     if_match: IfMatch,
     request: Request,
 ) -> Response {
     let judged = async {
         may_judge(&caller)?;
         NoBody::read(request).await?;
-        judge(&app, &caller, named, &if_match, Finding::Approved).await
+        judge(&app, &caller, &if_match, (&affiliate, &id), Finding::Approved).await
     };
-    answer(judged.await)
+    object(judged.await)
 }
 
 /// It is not, and this is why.
@@ -83,16 +83,16 @@ pub(super) async fn approve(
 pub(super) async fn reject(
     State(app): State<App>,
     caller: Caller,
-    named: NamedInside,
+    Named((affiliate, id)): Named<(String, String)>,
     if_match: IfMatch,
     request: Request,
 ) -> Response {
     let judged = async {
         may_judge(&caller)?;
         let finding = Finding::Rejected(Reason::read(request).await?);
-        judge(&app, &caller, named, &if_match, finding).await
+        judge(&app, &caller, &if_match, (&affiliate, &id), finding).await
     };
-    answer(judged.await)
+    object(judged.await)
 }
 
 /// Removes a document and its file, as somebody's right to be forgotten wants it.
@@ -107,27 +107,31 @@ pub(super) async fn reject(
 pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,
-    named: NamedInside,
+    Named((affiliate, id)): Named<(String, String)>,
     if_match: IfMatch,
 ) -> Response {
-    let deleted = async {
-        may_judge(&caller)?;
-        let (affiliate, document_id) = inside(named)?;
-        let mut tx = db::tenant_tx(&app, &caller).await.map_err(Failure::writing)?;
-        let document = locked(&mut tx, &affiliate, &document_id, &if_match).await?;
-        sqlx::query!("delete from verification_document where document_id = $1", document_id)
-            .execute(&mut *tx)
-            .await
-            .map_err(Failure::writing)?;
-        let detail = json!({"document_type": document.1.document_type, "status": document.1.status});
-        audit::record(&mut tx, &caller, "document.delete", &document_id, None, Some(document.0), detail)
-            .await?;
-        // The file first: a row without a file is seen and can be deleted again, a file without a row is not.
-        app.cabinet.store.delete(&ObjectName::stored(document.1.object_name)).await?;
-        tx.commit().await.map_err(Failure::writing)?;
-        Ok::<_, Failure>(StatusCode::NO_CONTENT.into_response())
-    };
-    deleted.await.unwrap_or_else(|failure| ForPrograms(failure).into_response())
+    done(remove(&app, &caller, &if_match, (&affiliate, &id)).await)
+}
+
+/// Removes a document of an affiliate, and its file.
+pub(crate) async fn remove(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    (affiliate, id): (&str, &str),
+) -> Result<(), Failure> {
+    may_judge(caller)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let (affiliate_id, document) = locked(&mut tx, affiliate, id, if_match).await?;
+    sqlx::query!("delete from verification_document where document_id = $1", id)
+        .execute(&mut *tx)
+        .await
+        .map_err(Failure::writing)?;
+    let detail = json!({"document_type": document.document_type, "status": document.status});
+    audit::record(&mut tx, caller, "document.delete", id, None, Some(affiliate_id), detail).await?;
+    // The file first: a row without a file is seen and can be deleted again, a file without a row is not.
+    app.cabinet.store.delete(&ObjectName::stored(document.object_name)).await?;
+    tx.commit().await.map_err(Failure::writing)
 }
 
 fn may_judge(caller: &Caller) -> Result<(), Failure> {
@@ -135,30 +139,24 @@ fn may_judge(caller: &Caller) -> Result<(), Failure> {
     caller.require(Scope::AffiliatesReview)
 }
 
-fn answer(judged: Result<Document, Failure>) -> Response {
-    match judged {
-        Ok(document) => versioned(document.row_version, DocumentAnswer::new(document, Viewer::Operator)),
-        Err(failure) => ForPrograms(failure).into_response(),
-    }
-}
-
-async fn judge(
+/// Judges a document of an affiliate.
+pub(crate) async fn judge(
     app: &App,
     caller: &Caller,
-    named: NamedInside,
     if_match: &IfMatch,
+    (affiliate, id): (&str, &str),
     finding: Finding,
-) -> Result<Document, Failure> {
-    let (affiliate, document_id) = inside(named)?;
+) -> Result<DocumentAnswer, Failure> {
+    may_judge(caller)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let (affiliate_id, document) = locked(&mut tx, &affiliate, &document_id, if_match).await?;
+    let (affiliate_id, document) = locked(&mut tx, affiliate, id, if_match).await?;
     if document.status != "pending" {
         return Err(illegal_state("document", &document.status, finding.status()));
     }
     sqlx::query!(
         "update verification_document set status = $2, rejection_reason = $3, reviewer = $4, verified_at = now(), \
          row_version = row_version + 1 where document_id = $1",
-        document_id,
+        id,
         finding.status(),
         finding.reason(),
         caller.actor()
@@ -167,13 +165,13 @@ async fn judge(
     .await
     .map_err(Failure::writing)?;
     let detail = json!({"document_type": document.document_type, "reason": finding.reason()});
-    audit::record(&mut tx, caller, finding.action(), &document_id, None, Some(affiliate_id), detail).await?;
+    audit::record(&mut tx, caller, finding.action(), id, None, Some(affiliate_id), detail).await?;
     if let Finding::Rejected(reason) = &finding {
         letters::document_rejected(&mut tx, affiliate_id, &document.document_type, reason).await?;
     }
-    let judged = one(&mut tx, affiliate_id, &document_id).await?.ok_or_else(no_such_document)?;
+    let judged = one(&mut tx, affiliate_id, id).await?.ok_or_else(no_such_document)?;
     tx.commit().await.map_err(Failure::writing)?;
-    Ok(judged)
+    Ok(DocumentAnswer::new(judged, Viewer::Operator))
 }
 
 /// The document as it is now, and stays until this transaction ends.
@@ -183,6 +181,7 @@ async fn locked(
     document_id: &str,
     if_match: &IfMatch,
 ) -> Result<(i64, Document), Failure> {
+    let document_id = possible(document_id, no_such_document)?;
     let affiliate_id = find(&mut *conn, affiliate).await?.ok_or_else(no_such_document)?;
     sqlx::query!(
         "select document_id from verification_document where document_id = $1 and affiliate_id = $2 for update",

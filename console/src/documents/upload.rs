@@ -3,21 +3,20 @@
 use std::time::Duration;
 
 use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::answer::{Document, DocumentAnswer, Viewer};
 use super::inspect::{Fit, inspect};
-use super::received::{Upload, bad, read};
+use super::received::{Upload, read};
 use super::{MAX_DOCUMENTS, OWN};
 use crate::affiliates::own_affiliate;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::etag::versioned;
-use crate::problem::{Failure, ForPrograms, Problem};
+use crate::conventions::created;
+use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
 use crate::store::{ObjectName, StoreError};
 use crate::{audit, db};
@@ -59,27 +58,31 @@ pub(super) async fn upload(
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Response {
-    match take(&app, &caller, query.as_deref().unwrap_or_default(), request).await {
-        Ok(document) => {
-            let place = format!("{OWN}/{}/content", document.document_id);
-            let row_version = document.row_version;
-            let mut response = versioned(row_version, DocumentAnswer::new(document, Viewer::Affiliate));
-            *response.status_mut() = StatusCode::CREATED;
-            if let Ok(place) = HeaderValue::try_from(place) {
-                response.headers_mut().insert(header::LOCATION, place);
-            }
-            response
-        }
-        Err(failure) => ForPrograms(failure).into_response(),
-    }
+    let taken = async {
+        may_send(&caller)?;
+        let mut given = Given::read(query.as_deref().unwrap_or_default());
+        let asked = given.word("type", &TYPES);
+        given.finish("type").map_err(Failure::Parameters)?;
+        take(&app, &caller, asked, request).await
+    };
+    created(taken.await)
 }
 
-async fn take(app: &App, caller: &Caller, query: &str, request: Request) -> Result<Document, Failure> {
+/// The affiliate whose documents are the caller's own.
+fn may_send(caller: &Caller) -> Result<i64, Failure> {
     let affiliate_id = own_affiliate(caller)?;
     caller.require(Scope::ProgrammeWrite)?;
-    let mut given = Given::read(query);
-    let asked = given.word("type", &TYPES);
-    given.finish("type").map_err(Failure::Parameters)?;
+    Ok(affiliate_id)
+}
+
+/// Takes a document in: the request's body or a form in it, of the type that the address asks for or the form says.
+pub(crate) async fn take(
+    app: &App,
+    caller: &Caller,
+    asked: Option<String>,
+    request: Request,
+) -> Result<DocumentAnswer, Failure> {
+    let affiliate_id = may_send(caller)?;
     // Whoever has enough need not send another five megabytes to be told so.
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     check_quota(count(&mut snapshot, affiliate_id).await?)?;
@@ -91,7 +94,8 @@ async fn take(app: &App, caller: &Caller, query: &str, request: Request) -> Resu
     let Upload { file, document_type } = arrived.unwrap_or(Err(Failure::BodyCutShort))?;
     let document_type = kind_of_proof(asked, document_type)?;
     let fit = inspect(&app.cabinet, file).await?;
-    keep(app, caller, affiliate_id, &document_type, fit).await
+    let document = keep(app, caller, affiliate_id, &document_type, fit).await?;
+    Ok(DocumentAnswer::new(document, Viewer::Affiliate))
 }
 
 /// The type of document, from the address or from the form.
@@ -101,15 +105,15 @@ fn kind_of_proof(asked: Option<String>, in_form: Option<String>) -> Result<Strin
         (Some(asked), None) => Ok(asked),
         (None, Some(said)) if TYPES.contains(&said.as_str()) => Ok(said),
         (None, Some(_)) => {
-            Err(bad("document_type", "unknown_value", format!("`document_type` must be one of {known}")))
+            Err(unusable("document_type", "unknown_value", format!("`document_type` must be one of {known}")))
         }
         (None, None) => {
             let detail =
                 format!("say which document it is: ?type= or a form's part `document_type`, one of {known}");
-            Err(bad("document_type", "missing_field", detail))
+            Err(unusable("document_type", "missing_field", detail))
         }
         (Some(_), Some(_)) => {
-            Err(bad("document_type", "repeated_field", "say `type` or `document_type`, not both"))
+            Err(unusable("document_type", "repeated_field", "say `type` or `document_type`, not both"))
         }
     }
 }

@@ -1,9 +1,7 @@
 //! `/v1/webhook-targets/{id}/deliveries`: what was sent to a target and what came of it.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
@@ -12,33 +10,44 @@ use utoipa::ToSchema;
 
 use super::targets::{PATH, allowed, no_such_target, one as target};
 use super::topics;
-use crate::api::given::{Given, is_name};
+use crate::api::given::Given;
 use crate::auth::Caller;
-use crate::conventions::illegal_state;
+use crate::conventions::{
+    Asked, Asking, List, Named, Page, accepted, illegal_state, json, now, possible, unknown_cursor,
+};
 use crate::problem::{Failure, Problem};
-use crate::programme::find::{Named, name_in};
 use crate::programme::notice;
-use crate::programme::shape::{List, json, now, unknown_cursor};
 use crate::server::App;
 use crate::{audit, db};
+
+/// The states.
+const STATES: [&str; 3] = ["pending", "delivered", "given_up"];
 
 /// One message on its way to one target.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "webhook_delivery")]
 #[schema(as = WebhookDelivery)]
-pub(super) struct Delivery {
-    message_id: String,
-    topic: String,
+pub(crate) struct Delivery {
+    pub(crate) message_id: String,
+    pub(crate) topic: String,
     /// `pending`, `delivered` or `given_up`.
-    status: String,
-    attempts: i32,
-    next_attempt_at: Option<DateTime<Utc>>,
-    delivered_at: Option<DateTime<Utc>>,
+    pub(crate) status: String,
+    pub(crate) attempts: i32,
+    pub(crate) next_attempt_at: Option<DateTime<Utc>>,
+    pub(crate) delivered_at: Option<DateTime<Utc>>,
     /// What was answered last.
-    last_status: Option<i32>,
+    pub(crate) last_status: Option<i32>,
     /// Why it was no success.
-    last_error: Option<String>,
-    created_at: DateTime<Utc>,
+    pub(crate) last_error: Option<String>,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
+/// What the list is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    /// One of [`STATES`].
+    pub(crate) status: Option<String>,
+    pub(crate) page: Page,
 }
 
 /// One page of deliveries, newest first.
@@ -54,10 +63,10 @@ pub(super) struct Delivery {
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
-    RawQuery(query): RawQuery,
+    Named(id): Named,
+    Asking(filter): Asking<Filter>,
 ) -> Response {
-    json(page(&app, &caller, named, query.as_deref().unwrap_or_default()).await)
+    json(page(&app, &caller, &id, &filter).await)
 }
 
 /// Sends a message that says nothing, to see whether it arrives.
@@ -67,9 +76,8 @@ pub(super) async fn list(
     (status = 202, description = "Taken in", body = Delivery),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn test(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    let sent = sent(&app, &caller, named).await;
-    if sent.is_ok() { (StatusCode::ACCEPTED, json(sent)).into_response() } else { json(sent) }
+pub(super) async fn test(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    accepted(sent(&app, &caller, &id).await)
 }
 
 /// Sends a message again that did not arrive.
@@ -83,37 +91,47 @@ pub(super) async fn test(State(app): State<App>, caller: Caller, named: Named) -
 pub(super) async fn retry(
     State(app): State<App>,
     caller: Caller,
-    named: Result<Path<(String, String)>, PathRejection>,
+    Named((id, message_id)): Named<(String, String)>,
 ) -> Response {
-    let queued = queued(&app, &caller, named).await;
-    if queued.is_ok() { (StatusCode::ACCEPTED, json(queued)).into_response() } else { json(queued) }
+    accepted(queued(&app, &caller, &id, &message_id).await)
 }
 
-async fn page(app: &App, caller: &Caller, named: Named, query: &str) -> Result<List<Delivery>, Failure> {
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter = Self { status: given.word("status", &STATES), page: given.page() };
+        given.finish("status, limit, starting_after").map_err(Failure::Parameters)?;
+        Ok(filter)
+    }
+}
+
+/// One page of deliveries.
+pub(crate) async fn page(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    filter: &Filter,
+) -> Result<List<Delivery>, Failure> {
     allowed(caller)?;
-    let id = name_in(named, no_such_target)?;
-    let mut given = Given::read(query);
-    let status = given.word("status", &["pending", "delivered", "given_up"]);
-    let (limit, after) = (given.limit(), given.name("starting_after"));
-    given.finish("status, limit, starting_after").map_err(Failure::Parameters)?;
+    let id = possible(id, no_such_target)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    target(&mut snapshot, &id).await?.ok_or_else(no_such_target)?;
-    let after = match after {
+    target(&mut snapshot, id).await?.ok_or_else(no_such_target)?;
+    let after = match &filter.page.after {
         None => None,
-        Some(message) => Some(one(&mut snapshot, &id, &message).await?.ok_or_else(unknown_cursor)?),
+        Some(message) => Some(one(&mut snapshot, id, message).await?.ok_or_else(unknown_cursor)?),
     };
     let rows = sqlx::query_file_as!(
         Delivery,
         "src/outgoing/deliveries.sql",
         id,
         None::<&str>,
-        status,
+        filter.status.as_deref(),
         after.as_ref().map(|last| last.created_at),
         after.as_ref().map(|last| last.message_id.as_str()),
-        limit + 1
+        filter.page.limit + 1
     );
     let rows = rows.fetch_all(&mut *snapshot).await?;
-    Ok(List::cut(format!("{PATH}/{id}/deliveries"), rows, limit, |row| row.message_id.clone()))
+    Ok(List::cut(format!("{PATH}/{id}/deliveries"), rows, filter.page.limit, |row| row.message_id.clone()))
 }
 
 async fn one(conn: &mut PgConnection, target_id: &str, message_id: &str) -> sqlx::Result<Option<Delivery>> {
@@ -131,11 +149,12 @@ async fn one(conn: &mut PgConnection, target_id: &str, message_id: &str) -> sqlx
     found.fetch_optional(conn).await
 }
 
-async fn sent(app: &App, caller: &Caller, named: Named) -> Result<Delivery, Failure> {
+/// Sends a message that says nothing.
+pub(crate) async fn sent(app: &App, caller: &Caller, id: &str) -> Result<Delivery, Failure> {
     allowed(caller)?;
-    let id = name_in(named, no_such_target)?;
+    let id = possible(id, no_such_target)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let target = target(&mut tx, &id).await?.ok_or_else(no_such_target)?;
+    let target = target(&mut tx, id).await?.ok_or_else(no_such_target)?;
     if target.disabled_at().is_some() {
         return Err(illegal_state("webhook target", "disabled", "tested"));
     }
@@ -156,24 +175,24 @@ async fn sent(app: &App, caller: &Caller, named: Named) -> Result<Delivery, Fail
     );
     queued.execute(&mut *tx).await.map_err(Failure::writing)?;
     db::act_as(&mut tx, caller.tenant).await.map_err(Failure::writing)?;
-    audit::record(&mut tx, caller, "webhook_target.test", &id, target.vendor_number, None, json!({})).await?;
-    let delivery = one(&mut tx, &id, &message_id).await?.ok_or_else(no_such_target)?;
+    audit::record(&mut tx, caller, "webhook_target.test", id, target.vendor_number, None, json!({})).await?;
+    let delivery = one(&mut tx, id, &message_id).await?.ok_or_else(no_such_target)?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(delivery)
 }
 
-async fn queued(
+/// Sends a message again.
+pub(crate) async fn queued(
     app: &App,
     caller: &Caller,
-    named: Result<Path<(String, String)>, PathRejection>,
+    id: &str,
+    message_id: &str,
 ) -> Result<Delivery, Failure> {
     allowed(caller)?;
-    let both =
-        named.ok().map(|Path(names)| names).filter(|(target, message)| is_name(target) && is_name(message));
-    let (id, message_id) = both.ok_or_else(no_such_delivery)?;
+    let (id, message_id) = (possible(id, no_such_delivery)?, possible(message_id, no_such_delivery)?);
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let target = target(&mut tx, &id).await?.ok_or_else(no_such_target)?;
-    let delivery = one(&mut tx, &id, &message_id).await?.ok_or_else(no_such_delivery)?;
+    let target = target(&mut tx, id).await?.ok_or_else(no_such_target)?;
+    let delivery = one(&mut tx, id, message_id).await?.ok_or_else(no_such_delivery)?;
     if delivery.delivered_at.is_some() {
         return Err(illegal_state("delivery", "delivered", "pending"));
     }
@@ -190,8 +209,8 @@ async fn queued(
     set.execute(&mut *tx).await.map_err(Failure::writing)?;
     db::act_as(&mut tx, caller.tenant).await.map_err(Failure::writing)?;
     let detail = json!({"message_id": message_id});
-    audit::record(&mut tx, caller, "webhook_target.retry", &id, target.vendor_number, None, detail).await?;
-    let delivery = one(&mut tx, &id, &message_id).await?.ok_or_else(no_such_delivery)?;
+    audit::record(&mut tx, caller, "webhook_target.retry", id, target.vendor_number, None, detail).await?;
+    let delivery = one(&mut tx, id, message_id).await?.ok_or_else(no_such_delivery)?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(delivery)
 }

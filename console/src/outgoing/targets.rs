@@ -1,8 +1,6 @@
 //! `/v1/webhook-targets`: addresses that are told what happens. A secret is shown once, when it is made.
 
-use axum::body::Bytes;
-use axum::extract::{RawQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use common::url_rules;
@@ -13,16 +11,17 @@ use url::{Host, Url};
 use utoipa::ToSchema;
 
 use super::{Reach, sign, topics, work};
-use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
-use crate::conventions::{IfMatch, illegal_state, once};
-use crate::problem::{Failure, Problem};
-use crate::programme::find::{Named, bad_url, name_in};
+use crate::conventions::{
+    Asking, IfMatch, List, Named, Object, Page, changed, created, creation, illegal_state, json, now, object,
+    possible, unknown_cursor,
+};
+use crate::problem::{Failure, Problem, unusable};
+use crate::programme::find::bad_url;
 use crate::programme::notice;
-use crate::programme::shape::{List, Object, created, json, now, object, read, unknown_cursor, unusable};
 use crate::server::App;
 use crate::vault::Purpose;
-use crate::{audit, body, db};
+use crate::{audit, db};
 
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/webhook-targets";
@@ -40,25 +39,25 @@ const NAME_BYTES: usize = 16;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "webhook_target")]
 #[schema(as = WebhookTarget)]
-pub(super) struct Target {
-    pub(super) target_id: String,
-    vendor_id: Option<String>,
-    url: String,
-    topics: Vec<String>,
-    is_enabled: bool,
-    disabled_at: Option<DateTime<Utc>>,
-    disabled_reason: Option<String>,
-    consecutive_failures: i32,
+pub(crate) struct Target {
+    pub(crate) target_id: String,
+    pub(crate) vendor_id: Option<String>,
+    pub(crate) url: String,
+    pub(crate) topics: Vec<String>,
+    pub(crate) is_enabled: bool,
+    pub(crate) disabled_at: Option<DateTime<Utc>>,
+    pub(crate) disabled_reason: Option<String>,
+    pub(crate) consecutive_failures: i32,
     /// Until when the secret before the present one signs too.
-    old_secret_until: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
+    pub(crate) old_secret_until: Option<DateTime<Utc>>,
+    pub(crate) created_at: DateTime<Utc>,
     /// Shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
+    pub(crate) secret: Option<String>,
     #[serde(skip)]
-    pub(super) vendor_number: Option<i64>,
+    pub(crate) vendor_number: Option<i64>,
     #[serde(skip)]
-    row_version: i64,
+    pub(crate) row_version: i64,
 }
 
 impl Target {
@@ -69,8 +68,8 @@ impl Target {
 }
 
 impl Object for Target {
-    fn row_version(&self) -> i64 {
-        self.row_version
+    fn row_version(&self) -> Option<i64> {
+        Some(self.row_version)
     }
 
     fn path(&self) -> String {
@@ -81,17 +80,17 @@ impl Object for Target {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookTargetWanted)]
-pub(super) struct Wanted {
-    url: String,
-    topics: Vec<String>,
+pub(crate) struct Wanted {
+    pub(crate) url: String,
+    pub(crate) topics: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookTargetChange)]
-pub(super) struct Change {
-    url: Option<String>,
-    topics: Option<Vec<String>>,
+pub(crate) struct Change {
+    pub(crate) url: Option<String>,
+    pub(crate) topics: Option<Vec<String>>,
 }
 
 /// One page of targets, newest first.
@@ -102,8 +101,8 @@ pub(super) struct Change {
     (status = 200, description = "A page", body = List<Target>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): Asking<Page>) -> Response {
+    json(page(&app, &caller, &asked).await)
 }
 
 /// One target.
@@ -113,14 +112,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query)
     (status = 200, description = "As it is", body = Target, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    let found = async {
-        allowed(&caller)?;
-        let id = name_in(named, no_such_target)?;
-        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
-        one(&mut snapshot, &id).await?.ok_or_else(no_such_target)
-    };
-    object(found.await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    object(shown(&app, &caller, &id).await)
 }
 
 /// Adds a target.
@@ -131,9 +124,8 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let (app, caller) = (&app, &caller);
-    let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
-    once(app, caller, request, work).await
+    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    creation(&app, &caller, request, allowed, make).await
 }
 
 /// Changes where it is, or what it wants to hear.
@@ -148,15 +140,10 @@ pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
-    headers: HeaderMap,
+    Named(id): Named,
     request: Request,
 ) -> Response {
-    let changed = async {
-        let bytes = body::read(&headers, request.into_body(), MAX_BODY).await?;
-        amend(&app, &caller, &if_match, named, read(&headers, &bytes)?).await
-    };
-    object(changed.await)
+    changed(MAX_BODY, request, |change| amend(&app, &caller, &if_match, &id, change)).await
 }
 
 /// Sends messages again, from now on.
@@ -171,22 +158,9 @@ pub(super) async fn enable(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    let enabled = async {
-        let (mut tx, target) = locked(&app, &caller, &if_match, named).await?;
-        if target.is_enabled {
-            return Err(illegal_state("webhook target", "enabled", "enabled"));
-        }
-        let set = sqlx::query!(
-            "update webhook_target set disabled_at = null, disabled_reason = null, consecutive_failures = 0, \
-             failing_since = null, row_version = row_version + 1 where target_id = $1",
-            target.target_id
-        );
-        set.execute(&mut *tx).await.map_err(Failure::writing)?;
-        finished(tx, &caller, "webhook_target.enable", &target.target_id, None).await
-    };
-    object(enabled.await)
+    object(enabled(&app, &caller, &if_match, &id).await)
 }
 
 /// Sends no messages any more.
@@ -201,19 +175,9 @@ pub(super) async fn disable(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    let disabled = async {
-        let (mut tx, target) = locked(&app, &caller, &if_match, named).await?;
-        if !target.is_enabled {
-            return Err(illegal_state("webhook target", "disabled", "disabled"));
-        }
-        notice::be_the_programme(&mut tx).await?;
-        work::switch_off(&mut tx, &target.target_id, now(), "by hand").await?;
-        db::act_as(&mut tx, caller.tenant).await.map_err(Failure::writing)?;
-        finished(tx, &caller, "webhook_target.disable", &target.target_id, None).await
-    };
-    object(disabled.await)
+    object(disabled(&app, &caller, &if_match, &id).await)
 }
 
 /// Makes another secret; for a day the old one signs too.
@@ -228,34 +192,18 @@ pub(super) async fn rotate(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    let rotated = async {
-        let (mut tx, target) = locked(&app, &caller, &if_match, named).await?;
-        let secret = sign::new_secret()?;
-        let sealed = app.vault.seal(Purpose::OutgoingWebhook, &target.target_id, secret.as_bytes())?;
-        let set = sqlx::query!(
-            "update webhook_target set old_sealed_secret = sealed_secret, old_secret_until = $2, sealed_secret = $3, \
-             row_version = row_version + 1 where target_id = $1",
-            target.target_id,
-            now() + OVERLAP,
-            sealed
-        );
-        set.execute(&mut *tx).await.map_err(Failure::writing)?;
-        finished(tx, &caller, "webhook_target.rotate", &target.target_id, Some(secret)).await
-    };
-    object(rotated.await)
+    object(rotated(&app, &caller, &if_match, &id).await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Target>, Failure> {
+/// One page of targets.
+pub(crate) async fn page(app: &App, caller: &Caller, page: &Page) -> Result<List<Target>, Failure> {
     allowed(caller)?;
-    let mut given = Given::read(query);
-    let (limit, after) = (given.limit(), given.name("starting_after"));
-    given.finish("limit, starting_after").map_err(Failure::Parameters)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let after = match after {
+    let after = match &page.after {
         None => None,
-        Some(id) => Some(one(&mut snapshot, &id).await?.ok_or_else(unknown_cursor)?),
+        Some(id) => Some(one(&mut snapshot, id).await?.ok_or_else(unknown_cursor)?),
     };
     let rows = sqlx::query_file_as!(
         Row,
@@ -263,10 +211,18 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Target>, F
         None::<&str>,
         after.as_ref().map(|last| last.created_at),
         after.as_ref().map(|last| last.target_id.as_str()),
-        limit + 1
+        page.limit + 1
     );
     let rows = rows.fetch_all(&mut *snapshot).await?.into_iter().map(Target::from).collect();
-    Ok(List::cut(PATH, rows, limit, |target: &Target| target.target_id.clone()))
+    Ok(List::cut(PATH, rows, page.limit, |target: &Target| target.target_id.clone()))
+}
+
+/// One target.
+pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<Target, Failure> {
+    allowed(caller)?;
+    let id = possible(id, no_such_target)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    one(&mut snapshot, id).await?.ok_or_else(no_such_target)
 }
 
 /// The target of that name, if the caller sees it.
@@ -276,9 +232,8 @@ pub(super) async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Optio
     Ok(found.fetch_optional(conn).await?.map(Target::from))
 }
 
-async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> Result<Target, Failure> {
+pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<Target, Failure> {
     allowed(caller)?;
-    let wanted: Wanted = read(headers, bytes)?;
     let vendor = caller.vendor();
     let (url, topics) = (url(&wanted.url, app.reach)?, topics(&wanted.topics, vendor)?);
     let (id, secret) = (new_name()?, sign::new_secret()?);
@@ -304,14 +259,14 @@ async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> 
     finished(tx, caller, "webhook_target.create", &id, Some(secret)).await
 }
 
-async fn amend(
+pub(crate) async fn amend(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
+    id: &str,
     change: Change,
 ) -> Result<Target, Failure> {
-    let (mut tx, target) = locked(app, caller, if_match, named).await?;
+    let (mut tx, target) = locked(app, caller, if_match, id).await?;
     let url = change.url.map_or(Ok(target.url), |text| url(&text, app.reach))?;
     let topics = change.topics.map_or(Ok(target.topics), |wanted| topics(&wanted, target.vendor_number))?;
     let set = sqlx::query!(
@@ -324,21 +279,74 @@ async fn amend(
     finished(tx, caller, "webhook_target.change", &target.target_id, None).await
 }
 
-type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
-
-/// The target as it is now, until the transaction ends.
-async fn locked(
+/// Sends to a target again.
+pub(crate) async fn enabled(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
-) -> Result<(Tx, Target), Failure> {
+    id: &str,
+) -> Result<Target, Failure> {
+    let (mut tx, target) = locked(app, caller, if_match, id).await?;
+    if target.is_enabled {
+        return Err(illegal_state("webhook target", "enabled", "enabled"));
+    }
+    let set = sqlx::query!(
+        "update webhook_target set disabled_at = null, disabled_reason = null, consecutive_failures = 0, \
+         failing_since = null, row_version = row_version + 1 where target_id = $1",
+        target.target_id
+    );
+    set.execute(&mut *tx).await.map_err(Failure::writing)?;
+    finished(tx, caller, "webhook_target.enable", &target.target_id, None).await
+}
+
+/// Sends nothing to a target any more.
+pub(crate) async fn disabled(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: &str,
+) -> Result<Target, Failure> {
+    let (mut tx, target) = locked(app, caller, if_match, id).await?;
+    if !target.is_enabled {
+        return Err(illegal_state("webhook target", "disabled", "disabled"));
+    }
+    notice::be_the_programme(&mut tx).await?;
+    work::switch_off(&mut tx, &target.target_id, now(), "by hand").await?;
+    db::act_as(&mut tx, caller.tenant).await.map_err(Failure::writing)?;
+    finished(tx, caller, "webhook_target.disable", &target.target_id, None).await
+}
+
+/// Gives a target another secret, which the answer shows.
+pub(crate) async fn rotated(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: &str,
+) -> Result<Target, Failure> {
+    let (mut tx, target) = locked(app, caller, if_match, id).await?;
+    let secret = sign::new_secret()?;
+    let sealed = app.vault.seal(Purpose::OutgoingWebhook, &target.target_id, secret.as_bytes())?;
+    let set = sqlx::query!(
+        "update webhook_target set old_sealed_secret = sealed_secret, old_secret_until = $2, sealed_secret = $3, \
+         row_version = row_version + 1 where target_id = $1",
+        target.target_id,
+        now() + OVERLAP,
+        sealed
+    );
+    set.execute(&mut *tx).await.map_err(Failure::writing)?;
+    finished(tx, caller, "webhook_target.rotate", &target.target_id, Some(secret)).await
+}
+
+type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
+
+/// The target as it is now, until the transaction ends.
+async fn locked(app: &App, caller: &Caller, if_match: &IfMatch, id: &str) -> Result<(Tx, Target), Failure> {
     allowed(caller)?;
-    let id = name_in(named, no_such_target)?;
+    let id = possible(id, no_such_target)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
     let lock = sqlx::query!("select row_version from webhook_target where target_id = $1 for update", id);
     lock.fetch_optional(&mut *tx).await.map_err(Failure::writing)?.ok_or_else(no_such_target)?;
-    let target = one(&mut tx, &id).await?.ok_or_else(no_such_target)?;
+    let target = one(&mut tx, id).await?.ok_or_else(no_such_target)?;
     if_match.check(target.row_version)?;
     Ok((tx, target))
 }

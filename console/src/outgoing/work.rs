@@ -17,8 +17,8 @@ use url::Url;
 
 use super::call::Caller;
 use super::{rules, sign};
+use crate::conventions::now;
 use crate::problem::Failure;
-use crate::programme::shape::now;
 use crate::server::App;
 use crate::vault::Purpose;
 

@@ -1,8 +1,6 @@
 //! `/v1/coupons`: codes that shoppers type at the checkout, and the links they credit where no click does.
 
-use axum::body::Bytes;
-use axum::extract::{RawQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,14 +8,17 @@ use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::find::{Named, Narrowed, name_in};
-use super::shape::{List, Object, Patch, created, json, now, object, read, unknown_cursor, unusable};
+use super::find::Narrowed;
+use super::shape::Patch;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{IfMatch, illegal_state, once};
-use crate::problem::{Failure, Problem};
+use crate::conventions::{
+    Asked, Asking, IfMatch, List, Named, Object, Page, changed, created, creation, illegal_state, json, now,
+    object, possible, unknown_cursor,
+};
+use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
-use crate::{audit, body, db};
+use crate::{audit, db};
 
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/coupons";
@@ -33,29 +34,29 @@ const UNDER_WAY: TimeDelta = TimeDelta::minutes(1);
 /// One coupon.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "coupon")]
-pub(super) struct Coupon {
-    coupon_id: String,
-    coupon_code: String,
-    vendor_id: String,
-    vendor_name: String,
+pub(crate) struct Coupon {
+    pub(crate) coupon_id: String,
+    pub(crate) coupon_code: String,
+    pub(crate) vendor_id: String,
+    pub(crate) vendor_name: String,
     /// The code of the link that is credited.
-    link: String,
-    affiliate_id: String,
-    affiliate: String,
-    since: DateTime<Utc>,
+    pub(crate) link: String,
+    pub(crate) affiliate_id: String,
+    pub(crate) affiliate: String,
+    pub(crate) since: DateTime<Utc>,
     /// From when on it credits nobody any more.
-    until: Option<DateTime<Utc>>,
+    pub(crate) until: Option<DateTime<Utc>>,
     #[serde(skip)]
-    vendor_number: i64,
+    pub(crate) vendor_number: i64,
     #[serde(skip)]
-    affiliate_number: i64,
+    pub(crate) affiliate_number: i64,
     #[serde(skip)]
-    row_version: i64,
+    pub(crate) row_version: i64,
 }
 
 impl Object for Coupon {
-    fn row_version(&self) -> i64 {
-        self.row_version
+    fn row_version(&self) -> Option<i64> {
+        Some(self.row_version)
     }
 
     fn path(&self) -> String {
@@ -66,20 +67,31 @@ impl Object for Coupon {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CouponWanted)]
-pub(super) struct Wanted {
-    coupon_code: String,
-    link: String,
-    since: Option<DateTime<Utc>>,
-    until: Option<DateTime<Utc>>,
+pub(crate) struct Wanted {
+    pub(crate) coupon_code: String,
+    pub(crate) link: String,
+    pub(crate) since: Option<DateTime<Utc>>,
+    pub(crate) until: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CouponChange)]
-pub(super) struct Change {
+pub(crate) struct Change {
     #[serde(default)]
     #[schema(value_type = Option<DateTime<Utc>>)]
-    until: Patch<DateTime<Utc>>,
+    pub(crate) until: Patch<DateTime<Utc>>,
+}
+
+/// What the list is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) vendor: Option<String>,
+    pub(crate) affiliate: Option<String>,
+    /// The code of a link.
+    pub(crate) link: Option<String>,
+    pub(crate) coupon_code: Option<String>,
+    pub(crate) page: Page,
 }
 
 /// One page of coupons, newest first.
@@ -94,8 +106,8 @@ pub(super) struct Change {
     (status = 200, description = "A page", body = List<Coupon>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
 /// One coupon.
@@ -105,14 +117,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query)
     (status = 200, description = "As it is", body = Coupon, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    let found = async {
-        caller.require(Scope::ProgrammeRead)?;
-        let id = name_in(named, no_such_coupon)?;
-        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
-        one(&mut snapshot, &id).await?.ok_or_else(no_such_coupon)
-    };
-    object(found.await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    object(shown(&app, &caller, &id).await)
 }
 
 /// Makes a coupon.
@@ -123,9 +129,8 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let (app, caller) = (&app, &caller);
-    let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
-    once(app, caller, request, work).await
+    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    creation(&app, &caller, request, writes, make).await
 }
 
 /// Changes when a coupon ends.
@@ -140,20 +145,14 @@ pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
-    headers: HeaderMap,
+    Named(id): Named,
     request: Request,
 ) -> Response {
-    let changed = async {
-        let bytes = body::read(&headers, request.into_body(), MAX_BODY).await?;
-        let Change { until } = read(&headers, &bytes)?;
-        if until == Patch::Keep {
-            return Err(unusable("until", "missing_field", "say in `until` when it ends, or null"));
-        }
-        let until = until.of(None);
-        ends(&app, &caller, &if_match, named, until).await
+    let amend = async |Change { until }| match until {
+        Patch::Keep => Err(unusable("until", "missing_field", "say in `until` when it ends, or null")),
+        other => ends(&app, &caller, &if_match, &id, other.of(None)).await,
     };
-    object(changed.await)
+    changed(MAX_BODY, request, amend).await
 }
 
 /// Ends a coupon now.
@@ -164,26 +163,43 @@ pub(super) async fn change(
     (status = 200, description = "As it is", body = Coupon, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn end(State(app): State<App>, caller: Caller, if_match: IfMatch, named: Named) -> Response {
-    object(ends(&app, &caller, &if_match, named, Some(now())).await)
+pub(super) async fn end(
+    State(app): State<App>,
+    caller: Caller,
+    if_match: IfMatch,
+    Named(id): Named,
+) -> Response {
+    object(ends(&app, &caller, &if_match, &id, Some(now())).await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Coupon>, Failure> {
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter = Self {
+            vendor: given.one("vendor"),
+            affiliate: given.one("affiliate"),
+            link: given.one("link"),
+            coupon_code: given.one("coupon_code").map(|code| code.to_uppercase()),
+            page: given.page(),
+        };
+        given
+            .finish("vendor, affiliate, link, coupon_code, limit, starting_after")
+            .map_err(Failure::Parameters)?;
+        Ok(filter)
+    }
+}
+
+/// One page of coupons.
+pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<List<Coupon>, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let mut given = Given::read(query);
-    let (vendor, affiliate, link) = (given.one("vendor"), given.one("affiliate"), given.one("link"));
-    let code = given.one("coupon_code").map(|code| code.to_uppercase());
-    let (limit, after) = (given.limit(), given.name("starting_after"));
-    given
-        .finish("vendor, affiliate, link, coupon_code, limit, starting_after")
-        .map_err(Failure::Parameters)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let Some(to) = Narrowed::to(&mut snapshot, vendor.as_deref(), affiliate.as_deref(), None).await? else {
+    let (vendor, affiliate) = (filter.vendor.as_deref(), filter.affiliate.as_deref());
+    let Some(to) = Narrowed::to(&mut snapshot, vendor, affiliate, None).await? else {
         return Ok(List::empty(PATH));
     };
-    let after = match after {
+    let after = match &filter.page.after {
         None => None,
-        Some(id) => Some(one(&mut snapshot, &id).await?.ok_or_else(unknown_cursor)?),
+        Some(id) => Some(one(&mut snapshot, id).await?.ok_or_else(unknown_cursor)?),
     };
     let rows = sqlx::query_file_as!(
         Coupon,
@@ -191,14 +207,22 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Coupon>, F
         None::<&str>,
         to.vendor,
         to.affiliate,
-        link,
-        code,
+        filter.link.as_deref(),
+        filter.coupon_code.as_deref(),
         after.as_ref().map(|last| last.since),
         after.as_ref().map(|last| last.coupon_id.as_str()),
-        limit + 1
+        filter.page.limit + 1
     );
     let rows = rows.fetch_all(&mut *snapshot).await?;
-    Ok(List::cut(PATH, rows, limit, |coupon| coupon.coupon_id.clone()))
+    Ok(List::cut(PATH, rows, filter.page.limit, |coupon| coupon.coupon_id.clone()))
+}
+
+/// One coupon.
+pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<Coupon, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    let id = possible(id, no_such_coupon)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    one(&mut snapshot, id).await?.ok_or_else(no_such_coupon)
 }
 
 async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Coupon>> {
@@ -218,9 +242,8 @@ async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Coupon>> 
     found.fetch_optional(conn).await
 }
 
-async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> Result<Coupon, Failure> {
+pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<Coupon, Failure> {
     writes(caller)?;
-    let wanted: Wanted = read(headers, bytes)?;
     let code = code(&wanted.coupon_code)?;
     let at = now();
     let since = wanted.since.unwrap_or(at);
@@ -256,15 +279,15 @@ async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> 
     Ok(coupon)
 }
 
-async fn ends(
+pub(crate) async fn ends(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
+    id: &str,
     until: Option<DateTime<Utc>>,
 ) -> Result<Coupon, Failure> {
     writes(caller)?;
-    let (id, at) = (name_in(named, no_such_coupon)?, now());
+    let (id, at) = (possible(id, no_such_coupon)?, now());
     if until.is_some_and(|until| until < at - UNDER_WAY) {
         let detail = "`until` must not be in the past: orders that came before keep who they credit";
         return Err(unusable("until", "in_the_past", detail));
@@ -272,7 +295,7 @@ async fn ends(
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
     let lock = sqlx::query!("select row_version from coupon where public_id = $1 for update", id);
     lock.fetch_optional(&mut *tx).await.map_err(Failure::writing)?.ok_or_else(no_such_coupon)?;
-    let coupon = one(&mut tx, &id).await?.ok_or_else(no_such_coupon)?;
+    let coupon = one(&mut tx, id).await?.ok_or_else(no_such_coupon)?;
     if_match.check(coupon.row_version)?;
     if coupon.until.is_some_and(|until| until <= at) {
         return Err(illegal_state("coupon", "ended", "anything else"));
@@ -288,8 +311,8 @@ async fn ends(
     set.execute(&mut *tx).await.map_err(Failure::writing)?;
     let (vendor, affiliate) = (Some(coupon.vendor_number), Some(coupon.affiliate_number));
     let detail = json!({"from": coupon.until, "to": until});
-    audit::record(&mut tx, caller, "coupon.until", &id, vendor, affiliate, detail).await?;
-    let coupon = one(&mut tx, &id).await?.ok_or_else(no_such_coupon)?;
+    audit::record(&mut tx, caller, "coupon.until", id, vendor, affiliate, detail).await?;
+    let coupon = one(&mut tx, id).await?.ok_or_else(no_such_coupon)?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(coupon)
 }

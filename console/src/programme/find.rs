@@ -1,22 +1,10 @@
 //! From names in requests to rows. What the caller may not see is not there, as the database has it.
 
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
 use common::url_rules::{AllowedHost, BadUrl, Rules, Schemes};
 use sqlx::PgConnection;
 
-use super::shape::unusable;
-use crate::api::given::is_name;
 use crate::auth::{Caller, Tenant};
-use crate::problem::Failure;
-
-/// The name in an address.
-pub(crate) type Named = Result<Path<String>, PathRejection>;
-
-/// The name in an address. One that cannot be a name is nobody's.
-pub(crate) fn name_in(named: Named, missing: fn() -> Failure) -> Result<String, Failure> {
-    named.ok().map(|Path(name)| name).filter(|name| is_name(name)).ok_or_else(missing)
-}
+use crate::problem::{Failure, unusable};
 
 /// A vendor, as links and products need to know it.
 #[derive(Debug, Clone)]

@@ -1,25 +1,25 @@
 //! `/v1/invitations`: asking people to join, several at once. Each gets a link of their own that works once and for a
 //! while; only the hash of what is in it is kept.
 
-pub(super) mod accept;
-mod send;
+pub(crate) mod accept;
+pub(crate) mod send;
 
-use axum::body::Bytes;
-use axum::extract::{RawQuery, Request, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{Request, State};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::find::{Named, Narrowed, name_in};
+use super::find::Narrowed;
 use super::rate_input::in_per_cent;
-use super::shape::{List, Object, json, now, object, unknown_cursor};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{IfMatch, illegal_state, once};
+use crate::conventions::{
+    Asked, Asking, IfMatch, List, Named, Object, Page, creation, illegal_state, json, made, now, object,
+    possible, unknown_cursor,
+};
 use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, db};
@@ -29,41 +29,54 @@ pub use self::accept::{Accepted, accept, token_hash};
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/invitations";
 
+/// The states.
+const STATES: [&str; 5] = ["sent", "opened", "accepted", "expired", "revoked"];
+
 /// One invitation.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "invitation")]
-pub(super) struct Invitation {
-    invitation_id: String,
-    email: String,
-    vendor_id: Option<String>,
-    vendor_name: Option<String>,
+pub(crate) struct Invitation {
+    pub(crate) invitation_id: String,
+    pub(crate) email: String,
+    pub(crate) vendor_id: Option<String>,
+    pub(crate) vendor_name: Option<String>,
     /// The commission that was offered.
-    commission_rate: Option<String>,
-    message: String,
+    pub(crate) commission_rate: Option<String>,
+    pub(crate) message: String,
     /// `sent`, `opened`, `accepted`, `expired` or `revoked`.
-    status: String,
-    invited_by: String,
-    sent_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-    opened_at: Option<DateTime<Utc>>,
-    accepted_at: Option<DateTime<Utc>>,
-    revoked_at: Option<DateTime<Utc>>,
+    pub(crate) status: String,
+    pub(crate) invited_by: String,
+    pub(crate) sent_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+    pub(crate) opened_at: Option<DateTime<Utc>>,
+    pub(crate) accepted_at: Option<DateTime<Utc>>,
+    pub(crate) revoked_at: Option<DateTime<Utc>>,
     /// Who came of it.
-    affiliate_id: Option<String>,
+    pub(crate) affiliate_id: Option<String>,
     #[serde(skip)]
-    vendor_number: Option<i64>,
+    pub(crate) vendor_number: Option<i64>,
     #[serde(skip)]
-    row_version: i64,
+    pub(crate) row_version: i64,
 }
 
 impl Object for Invitation {
-    fn row_version(&self) -> i64 {
-        self.row_version
+    fn row_version(&self) -> Option<i64> {
+        Some(self.row_version)
     }
 
     fn path(&self) -> String {
         format!("{PATH}/{}", self.invitation_id)
     }
+}
+
+/// What the list is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    /// One of [`STATES`].
+    pub(crate) status: Option<String>,
+    pub(crate) vendor: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) page: Page,
 }
 
 /// One page of invitations, newest first.
@@ -77,8 +90,8 @@ impl Object for Invitation {
     (status = 200, description = "A page", body = List<Invitation>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
 /// One invitation.
@@ -88,15 +101,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query)
     (status = 200, description = "As it is", body = Invitation, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    let found = async {
-        caller.require(Scope::ProgrammeRead)?;
-        caller.require_shop_side()?;
-        let id = name_in(named, no_such_invitation)?;
-        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
-        one(&mut snapshot, &id).await?.ok_or_else(no_such_invitation)
-    };
-    object(found.await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    object(shown(&app, &caller, &id).await)
 }
 
 /// Invites several people, each with an outcome of its own.
@@ -107,12 +113,8 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let (app, caller) = (&app, &caller);
-    let work = |headers, bytes: Bytes| async move {
-        let sent = send::all(app, caller, &headers, &bytes).await;
-        if sent.is_ok() { (StatusCode::CREATED, json(sent)).into_response() } else { json(sent) }
-    };
-    once(app, caller, request, work).await
+    let send = async |wanted| made(send::all(&app, &caller, wanted).await);
+    creation(&app, &caller, request, writes, send).await
 }
 
 /// Sends an invitation again, with another link. The old one works no longer.
@@ -127,20 +129,9 @@ pub(super) async fn resend(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    let sent = async {
-        writes(&caller)?;
-        let id = name_in(named, no_such_invitation)?;
-        let mut tx = db::tenant_tx(&app, &caller).await.map_err(Failure::writing)?;
-        let invitation = locked(&mut tx, &if_match, &id).await?;
-        if invitation.accepted_at.is_some() || invitation.revoked_at.is_some() {
-            return Err(illegal_state("invitation", &invitation.status, "sent"));
-        }
-        send::again(&app, &caller, &mut tx, &id).await?;
-        finished(tx, &id).await
-    };
-    object(sent.await)
+    object(sent_again(&app, &caller, &if_match, &id).await)
 }
 
 /// Makes an invitation's link worthless.
@@ -155,27 +146,61 @@ pub(super) async fn revoke(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    let revoked = async {
-        writes(&caller)?;
-        let id = name_in(named, no_such_invitation)?;
-        let mut tx = db::tenant_tx(&app, &caller).await.map_err(Failure::writing)?;
-        let invitation = locked(&mut tx, &if_match, &id).await?;
-        if invitation.accepted_at.is_some() || invitation.revoked_at.is_some() {
-            return Err(illegal_state("invitation", &invitation.status, "revoked"));
-        }
-        let set = sqlx::query!(
-            "update invitation set revoked_at = $2, row_version = row_version + 1 where invitation_id = $1",
-            id,
-            now()
-        );
-        set.execute(&mut *tx).await.map_err(Failure::writing)?;
-        let vendor = invitation.vendor_number;
-        audit::record(&mut tx, &caller, "invitation.revoke", &id, vendor, None, json!({})).await?;
-        finished(tx, &id).await
-    };
-    object(revoked.await)
+    object(revoked(&app, &caller, &if_match, &id).await)
+}
+
+/// One invitation.
+pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<Invitation, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    caller.require_shop_side()?;
+    let id = possible(id, no_such_invitation)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    one(&mut snapshot, id).await?.ok_or_else(no_such_invitation)
+}
+
+/// Sends an invitation again.
+pub(crate) async fn sent_again(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: &str,
+) -> Result<Invitation, Failure> {
+    writes(caller)?;
+    let id = possible(id, no_such_invitation)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let invitation = locked(&mut tx, if_match, id).await?;
+    if invitation.accepted_at.is_some() || invitation.revoked_at.is_some() {
+        return Err(illegal_state("invitation", &invitation.status, "sent"));
+    }
+    send::again(app, caller, &mut tx, id).await?;
+    finished(tx, id).await
+}
+
+/// Makes an invitation worthless.
+pub(crate) async fn revoked(
+    app: &App,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: &str,
+) -> Result<Invitation, Failure> {
+    writes(caller)?;
+    let id = possible(id, no_such_invitation)?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let invitation = locked(&mut tx, if_match, id).await?;
+    if invitation.accepted_at.is_some() || invitation.revoked_at.is_some() {
+        return Err(illegal_state("invitation", &invitation.status, "revoked"));
+    }
+    let set = sqlx::query!(
+        "update invitation set revoked_at = $2, row_version = row_version + 1 where invitation_id = $1",
+        id,
+        now()
+    );
+    set.execute(&mut *tx).await.map_err(Failure::writing)?;
+    let vendor = invitation.vendor_number;
+    audit::record(&mut tx, caller, "invitation.revoke", id, vendor, None, json!({})).await?;
+    finished(tx, id).await
 }
 
 async fn finished(mut tx: sqlx::Transaction<'_, sqlx::Postgres>, id: &str) -> Result<Invitation, Failure> {
@@ -184,35 +209,45 @@ async fn finished(mut tx: sqlx::Transaction<'_, sqlx::Postgres>, id: &str) -> Re
     Ok(invitation)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Invitation>, Failure> {
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter = Self {
+            status: given.word("status", &STATES),
+            vendor: given.one("vendor"),
+            email: given.one("email").map(|email| email.to_lowercase()),
+            page: given.page(),
+        };
+        given.finish("status, vendor, email, limit, starting_after").map_err(Failure::Parameters)?;
+        Ok(filter)
+    }
+}
+
+/// One page of invitations.
+pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<List<Invitation>, Failure> {
     caller.require(Scope::ProgrammeRead)?;
     caller.require_shop_side()?;
-    let mut given = Given::read(query);
-    let status = given.word("status", &["sent", "opened", "accepted", "expired", "revoked"]);
-    let (vendor, email) = (given.one("vendor"), given.one("email").map(|email| email.to_lowercase()));
-    let (limit, after) = (given.limit(), given.name("starting_after"));
-    given.finish("status, vendor, email, limit, starting_after").map_err(Failure::Parameters)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let Some(to) = Narrowed::to(&mut snapshot, vendor.as_deref(), None, None).await? else {
+    let Some(to) = Narrowed::to(&mut snapshot, filter.vendor.as_deref(), None, None).await? else {
         return Ok(List::empty(PATH));
     };
-    let after = match after {
+    let after = match &filter.page.after {
         None => None,
-        Some(id) => Some(one(&mut snapshot, &id).await?.ok_or_else(unknown_cursor)?),
+        Some(id) => Some(one(&mut snapshot, id).await?.ok_or_else(unknown_cursor)?),
     };
     let rows = sqlx::query_file_as!(
         Row,
         "src/programme/invitations.sql",
         None::<&str>,
         to.vendor,
-        email,
-        status,
+        filter.email.as_deref(),
+        filter.status.as_deref(),
         after.as_ref().map(|last| last.sent_at),
         after.as_ref().map(|last| last.invitation_id.as_str()),
-        limit + 1
+        filter.page.limit + 1
     );
     let rows = rows.fetch_all(&mut *snapshot).await?.into_iter().map(Invitation::from).collect();
-    Ok(List::cut(PATH, rows, limit, |invitation: &Invitation| invitation.invitation_id.clone()))
+    Ok(List::cut(PATH, rows, filter.page.limit, |invitation: &Invitation| invitation.invitation_id.clone()))
 }
 
 async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Invitation>> {

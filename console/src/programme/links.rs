@@ -2,15 +2,13 @@
 //! it leads is held to the vendor's hosts whenever it is written down.
 
 mod code;
-mod make;
-pub(super) mod many;
-mod numbers;
-pub(super) mod shown;
+pub(crate) mod make;
+pub(crate) mod many;
+pub(crate) mod numbers;
+pub(crate) mod shown;
 mod standing;
 
-use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use common::ids::Code;
@@ -23,71 +21,76 @@ use self::make::{Maker, Wanted, expiry};
 use self::numbers::Numbers;
 use utoipa::ToSchema;
 
-use super::find::{Named, Narrowed, Shop};
-use super::shape::{List, Object, Patch, created, json, now, object, read, unknown_cursor};
+use super::find::{Narrowed, Shop};
+use super::shape::Patch;
 use super::vendors::Switch;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
-use crate::conventions::{IfMatch, once};
+use crate::conventions::{
+    Asked, Asking, IfMatch, List, Named, Object, Page, changed, created, creation, json, now, object,
+    unknown_cursor,
+};
 use crate::problem::{Failure, Problem};
 use crate::server::App;
-use crate::{audit, body, db};
+use crate::{audit, db};
 
 pub(super) use self::standing::Standing;
 
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/links";
 
+/// What shoppers may meet.
+const STATES: [&str; 3] = ["active", "paused", "expired"];
 /// Bytes of a change: a URL and a date.
 const MAX_BODY: usize = 16 * 1024;
 
 /// One link with what it brought.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "link")]
-pub(super) struct Link {
+pub(crate) struct Link {
     #[serde(flatten)]
-    row: Row,
+    pub(crate) row: Row,
     /// What affiliates share.
-    url: String,
+    pub(crate) url: String,
     #[serde(flatten)]
-    numbers: Numbers,
+    pub(crate) numbers: Numbers,
 }
 
 /// A link as Postgres has it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LinkRow)]
-pub(super) struct Row {
-    code: String,
-    vendor_id: String,
-    vendor_name: String,
-    product_id: Option<String>,
-    product_name: Option<String>,
-    affiliate_id: String,
-    affiliate: String,
-    destination: String,
+pub(crate) struct Row {
+    pub(crate) code: String,
+    pub(crate) vendor_id: String,
+    pub(crate) vendor_name: String,
+    pub(crate) product_id: Option<String>,
+    pub(crate) product_name: Option<String>,
+    pub(crate) affiliate_id: String,
+    pub(crate) affiliate: String,
+    pub(crate) destination: String,
     /// The link's own switch.
-    is_active: bool,
+    pub(crate) is_active: bool,
     /// What shoppers meet: `active`, `paused` or `expired`.
-    status: String,
+    pub(crate) status: String,
     /// What pauses it: `link`, `affiliate`, `partnership` or `vendor`.
-    paused_by: Option<String>,
-    expiry_date: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
+    pub(crate) paused_by: Option<String>,
+    pub(crate) expiry_date: Option<DateTime<Utc>>,
+    pub(crate) created_at: DateTime<Utc>,
     #[serde(skip)]
-    number: i64,
+    pub(crate) number: i64,
     #[serde(skip)]
-    vendor_number: i64,
+    pub(crate) vendor_number: i64,
     #[serde(skip)]
-    affiliate_number: i64,
+    pub(crate) affiliate_number: i64,
     #[serde(skip)]
-    product_number: Option<i64>,
+    pub(crate) product_number: Option<i64>,
     #[serde(skip)]
-    version: i64,
+    pub(crate) version: i64,
 }
 
 impl Object for Link {
-    fn row_version(&self) -> i64 {
-        self.row.version
+    fn row_version(&self) -> Option<i64> {
+        Some(self.row.version)
     }
 
     fn path(&self) -> String {
@@ -98,12 +101,25 @@ impl Object for Link {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LinkChange)]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// For operators and the vendor. An affiliate makes a new link.
-    destination: Option<String>,
+    pub(crate) destination: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<DateTime<Utc>>)]
-    expiry_date: Patch<DateTime<Utc>>,
+    pub(crate) expiry_date: Patch<DateTime<Utc>>,
+}
+
+/// What the list is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) vendor: Option<String>,
+    pub(crate) affiliate: Option<String>,
+    pub(crate) product: Option<String>,
+    /// One of [`STATES`].
+    pub(crate) status: Option<String>,
+    /// Codes that begin so, destinations that hold it.
+    pub(crate) search: Option<String>,
+    pub(crate) page: Page,
 }
 
 /// One page of links, newest first.
@@ -119,8 +135,8 @@ pub(super) struct Change {
     (status = 200, description = "A page", body = List<Link>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
 /// One link.
@@ -130,8 +146,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query)
     (status = 200, description = "As it is", body = Link, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    object(one_of(&app, &caller, named).await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(code): Named) -> Response {
+    object(shown(&app, &caller, &code).await)
 }
 
 /// Makes a link.
@@ -142,9 +158,8 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let (app, caller) = (&app, &caller);
-    let work = |headers, bytes: Bytes| async move { created(made(app, caller, &headers, &bytes).await) };
-    once(app, caller, request, work).await
+    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    creation(&app, &caller, request, make::may, make).await
 }
 
 /// Changes a link.
@@ -159,15 +174,10 @@ pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
-    headers: HeaderMap,
+    Named(code): Named,
     request: Request,
 ) -> Response {
-    let changed = async {
-        let bytes = body::read(&headers, request.into_body(), MAX_BODY).await?;
-        amend(&app, &caller, &if_match, named, read(&headers, &bytes)?).await
-    };
-    object(changed.await)
+    changed(MAX_BODY, request, |change| amend(&app, &caller, &if_match, &code, change)).await
 }
 
 /// Switches a link on.
@@ -182,9 +192,9 @@ pub(super) async fn activate(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(code): Named,
 ) -> Response {
-    object(switch(&app, &caller, &if_match, named, Switch::On).await)
+    object(switch(&app, &caller, &if_match, &code, Switch::On).await)
 }
 
 /// Switches a link off.
@@ -199,27 +209,39 @@ pub(super) async fn deactivate(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(code): Named,
 ) -> Response {
-    object(switch(&app, &caller, &if_match, named, Switch::Off).await)
+    object(switch(&app, &caller, &if_match, &code, Switch::Off).await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Link>, Failure> {
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter = Self {
+            vendor: given.one("vendor"),
+            affiliate: given.one("affiliate"),
+            product: given.one("product"),
+            status: given.word("status", &STATES),
+            search: given.one("search"),
+            page: Page { limit: given.limit(), after: given.one("starting_after") },
+        };
+        given
+            .finish("vendor, affiliate, product, status, search, limit, starting_after")
+            .map_err(Failure::Parameters)?;
+        Ok(filter)
+    }
+}
+
+/// One page of links.
+pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<List<Link>, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let mut given = Given::read(query);
-    let (vendor, affiliate, product) = (given.one("vendor"), given.one("affiliate"), given.one("product"));
-    let status = given.word("status", &["active", "paused", "expired"]);
-    let search = given.one("search");
-    let (limit, after) = (given.limit(), given.one("starting_after"));
-    given
-        .finish("vendor, affiliate, product, status, search, limit, starting_after")
-        .map_err(Failure::Parameters)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let to = Narrowed::to(&mut snapshot, vendor.as_deref(), affiliate.as_deref(), product.as_deref()).await?;
+    let (vendor, affiliate) = (filter.vendor.as_deref(), filter.affiliate.as_deref());
+    let to = Narrowed::to(&mut snapshot, vendor, affiliate, filter.product.as_deref()).await?;
     let Some(to) = to else { return Ok(List::empty(PATH)) };
-    let after = match after {
+    let after = match &filter.page.after {
         None => None,
-        Some(code) => Some(one(&mut snapshot, &code).await?.ok_or_else(unknown_cursor)?.number),
+        Some(code) => Some(one(&mut snapshot, code).await?.ok_or_else(unknown_cursor)?.number),
     };
     let rows = sqlx::query_file_as!(
         Row,
@@ -228,10 +250,10 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Link>, Fai
         to.vendor,
         to.affiliate,
         to.product,
-        status,
-        search,
+        filter.status.as_deref(),
+        filter.search.as_deref(),
         after,
-        limit + 1
+        filter.page.limit + 1
     );
     let rows = rows.fetch_all(&mut *snapshot).await?;
     let ids: Vec<i64> = rows.iter().map(|row| row.number).collect();
@@ -240,7 +262,8 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Link>, Fai
         let numbers = numbers.remove(&row.number).unwrap_or_default();
         Link { url: format!("{}/{}", app.redirect_url, row.code), numbers, row }
     };
-    Ok(List::cut(PATH, rows.into_iter().map(link).collect(), limit, |link: &Link| link.row.code.clone()))
+    let rows = rows.into_iter().map(link).collect();
+    Ok(List::cut(PATH, rows, filter.page.limit, |link: &Link| link.row.code.clone()))
 }
 
 async fn one(conn: &mut PgConnection, code: &str) -> sqlx::Result<Option<Row>> {
@@ -268,16 +291,15 @@ async fn whole(app: &App, conn: &mut PgConnection, code: &str) -> Result<Link, F
     Ok(Link { url: format!("{}/{}", app.redirect_url, row.code), numbers, row })
 }
 
-async fn one_of(app: &App, caller: &Caller, named: Named) -> Result<Link, Failure> {
+pub(crate) async fn shown(app: &App, caller: &Caller, code: &str) -> Result<Link, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let code = code_in(named)?;
+    let code = possible_code(code)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    whole(app, &mut snapshot, &code).await
+    whole(app, &mut snapshot, code).await
 }
 
-async fn made(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> Result<Link, Failure> {
+pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<Link, Failure> {
     let mut maker = Maker::new(caller, &app.redirect_url, now())?;
-    let wanted: Wanted = read(headers, bytes)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
     let code = maker.make(&mut tx, &wanted).await?;
     let link = whole(app, &mut tx, &code).await?;
@@ -285,20 +307,20 @@ async fn made(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> 
     Ok(link)
 }
 
-async fn amend(
+pub(crate) async fn amend(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
+    code: &str,
     change: Change,
 ) -> Result<Link, Failure> {
     caller.require(Scope::ProgrammeWrite)?;
     if change.destination.is_some() {
         caller.require_shop_side()?;
     }
-    let code = code_in(named)?;
+    let code = possible_code(code)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let row = locked(&mut tx, if_match, &code).await?;
+    let row = locked(&mut tx, if_match, code).await?;
     if let Some(text) = &change.destination {
         let shop = Shop::numbered(&mut tx, row.vendor_number).await?;
         let destination = shop.url("destination", text, &app.redirect_url, url_rules::destination)?;
@@ -316,22 +338,22 @@ async fn amend(
         let detail = json!({"from": row.expiry_date, "to": expiry_date});
         record(&mut tx, caller, "link.expiry", &row, detail).await?;
     }
-    let link = whole(app, &mut tx, &code).await?;
+    let link = whole(app, &mut tx, code).await?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(link)
 }
 
-async fn switch(
+pub(crate) async fn switch(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
+    code: &str,
     to: Switch,
 ) -> Result<Link, Failure> {
     caller.require(Scope::ProgrammeWrite)?;
-    let code = code_in(named)?;
+    let code = possible_code(code)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let row = locked(&mut tx, if_match, &code).await?;
+    let row = locked(&mut tx, if_match, code).await?;
     let is_active = to.check("link", row.is_active)?;
     if is_active {
         let standing = Standing::of(&mut tx, row.vendor_number, row.affiliate_number).await?;
@@ -347,7 +369,7 @@ async fn switch(
         set.execute(&mut *tx).await.map_err(Failure::writing)?;
     }
     record(&mut tx, caller, &format!("link.{}", to.deed()), &row, json!({})).await?;
-    let link = whole(app, &mut tx, &code).await?;
+    let link = whole(app, &mut tx, code).await?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(link)
 }
@@ -380,9 +402,9 @@ async fn record(
     .await
 }
 
-fn code_in(named: Named) -> Result<String, Failure> {
-    let code = named.ok().map(|Path(code)| code).filter(|code| Code::new(code.as_bytes()).is_some());
-    code.ok_or_else(no_such_link)
+/// The code, unless no link can have it.
+fn possible_code(code: &str) -> Result<&str, Failure> {
+    Code::new(code.as_bytes()).map(|_| code).ok_or_else(no_such_link)
 }
 
 fn no_such_link() -> Failure {

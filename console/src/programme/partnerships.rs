@@ -1,8 +1,6 @@
 //! `/v1/partnerships`: who promotes whom, and since when. Its rates are in [`super::rates`].
 
-use axum::body::Bytes;
-use axum::extract::{RawQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use common::rate::Rate;
@@ -11,15 +9,17 @@ use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::find::{self, Named, Narrowed, Shop, name_in};
+use super::find::{self, Narrowed, Shop};
 use super::notice;
 use super::rate_input::{RateInput, in_per_cent};
-use super::shape::{List, Object, created, json, now, object, read, unknown_cursor, unusable};
 use super::standing::Step;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{IfMatch, once};
-use crate::problem::{Failure, Problem};
+use crate::conventions::{
+    Asked, Asking, IfMatch, List, Named, Object, Page, created, creation, json, now, object, possible,
+    unknown_cursor,
+};
+use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
 use crate::{audit, db};
 
@@ -32,41 +32,41 @@ const STATES: [&str; 5] = ["pending", "approved", "rejected", "active", "inactiv
 /// One partnership. An affiliate has one for each vendor, each with its own rate.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "partnership")]
-pub(super) struct Partnership {
-    partnership_id: String,
-    vendor_id: String,
-    pub(super) vendor_name: String,
-    affiliate_id: String,
-    affiliate: String,
-    affiliate_name: String,
-    pub(super) status: String,
+pub(crate) struct Partnership {
+    pub(crate) partnership_id: String,
+    pub(crate) vendor_id: String,
+    pub(crate) vendor_name: String,
+    pub(crate) affiliate_id: String,
+    pub(crate) affiliate: String,
+    pub(crate) affiliate_name: String,
+    pub(crate) status: String,
     /// In force now, in per cent: `12.5%`. Null: none was agreed.
-    commission_rate: Option<String>,
+    pub(crate) commission_rate: Option<String>,
     /// The same in millionths.
-    rate_ppm: Option<i32>,
+    pub(crate) rate_ppm: Option<i32>,
     /// The next one that was agreed.
-    next_rate: Option<NextRate>,
+    pub(crate) next_rate: Option<NextRate>,
     /// When it first became active.
-    joined_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
+    pub(crate) joined_at: Option<DateTime<Utc>>,
+    pub(crate) created_at: DateTime<Utc>,
     #[serde(skip)]
-    pub(super) vendor_number: i64,
+    pub(crate) vendor_number: i64,
     #[serde(skip)]
-    pub(super) affiliate_number: i64,
+    pub(crate) affiliate_number: i64,
     #[serde(skip)]
-    row_version: i64,
+    pub(crate) row_version: i64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct NextRate {
-    commission_rate: Option<String>,
-    rate_ppm: i32,
-    since: DateTime<Utc>,
+pub(crate) struct NextRate {
+    pub(crate) commission_rate: Option<String>,
+    pub(crate) rate_ppm: i32,
+    pub(crate) since: DateTime<Utc>,
 }
 
 impl Object for Partnership {
-    fn row_version(&self) -> i64 {
-        self.row_version
+    fn row_version(&self) -> Option<i64> {
+        Some(self.row_version)
     }
 
     fn path(&self) -> String {
@@ -77,12 +77,22 @@ impl Object for Partnership {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PartnershipWanted)]
-pub(super) struct Wanted {
-    vendor_id: Option<String>,
-    affiliate_id: String,
-    rate_ppm: Option<u32>,
-    rate: Option<String>,
-    status: Option<String>,
+pub(crate) struct Wanted {
+    pub(crate) vendor_id: Option<String>,
+    pub(crate) affiliate_id: String,
+    pub(crate) rate_ppm: Option<u32>,
+    pub(crate) rate: Option<String>,
+    pub(crate) status: Option<String>,
+}
+
+/// What the list is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) vendor: Option<String>,
+    pub(crate) affiliate: Option<String>,
+    /// One of [`STATES`].
+    pub(crate) status: Option<String>,
+    pub(crate) page: Page,
 }
 
 /// One page of partnerships, newest first.
@@ -96,8 +106,8 @@ pub(super) struct Wanted {
     (status = 200, description = "A page", body = List<Partnership>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
 /// One partnership.
@@ -107,8 +117,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query)
     (status = 200, description = "As it is", body = Partnership, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    object(shown(&app, &caller, named).await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    object(shown(&app, &caller, &id).await)
 }
 
 /// Makes a partnership that nobody asked for.
@@ -119,9 +129,8 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let (app, caller) = (&app, &caller);
-    let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
-    once(app, caller, request, work).await
+    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    creation(&app, &caller, request, writes, make).await
 }
 
 /// Says yes.
@@ -136,9 +145,9 @@ pub(super) async fn approve(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    object(step(&app, &caller, &if_match, named, Step::Approve).await)
+    object(step(&app, &caller, &if_match, &id, Step::Approve).await)
 }
 
 /// Says no.
@@ -153,9 +162,9 @@ pub(super) async fn reject(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    object(step(&app, &caller, &if_match, named, Step::Reject).await)
+    object(step(&app, &caller, &if_match, &id, Step::Reject).await)
 }
 
 /// Lets its links be tracked.
@@ -170,9 +179,9 @@ pub(super) async fn activate(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    object(step(&app, &caller, &if_match, named, Step::Activate).await)
+    object(step(&app, &caller, &if_match, &id, Step::Activate).await)
 }
 
 /// Stops its links from being tracked.
@@ -187,24 +196,36 @@ pub(super) async fn deactivate(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    object(step(&app, &caller, &if_match, named, Step::Deactivate).await)
+    object(step(&app, &caller, &if_match, &id, Step::Deactivate).await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Partnership>, Failure> {
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter = Self {
+            vendor: given.one("vendor"),
+            affiliate: given.one("affiliate"),
+            status: given.word("status", &STATES),
+            page: given.page(),
+        };
+        given.finish("vendor, affiliate, status, limit, starting_after").map_err(Failure::Parameters)?;
+        Ok(filter)
+    }
+}
+
+/// One page of partnerships.
+pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<List<Partnership>, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let mut given = Given::read(query);
-    let (vendor, affiliate) = (given.one("vendor"), given.one("affiliate"));
-    let (status, limit, after) = (given.word("status", &STATES), given.limit(), given.name("starting_after"));
-    given.finish("vendor, affiliate, status, limit, starting_after").map_err(Failure::Parameters)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let Some(to) = Narrowed::to(&mut snapshot, vendor.as_deref(), affiliate.as_deref(), None).await? else {
+    let (vendor, affiliate) = (filter.vendor.as_deref(), filter.affiliate.as_deref());
+    let Some(to) = Narrowed::to(&mut snapshot, vendor, affiliate, None).await? else {
         return Ok(List::empty(PATH));
     };
-    let after = match after {
+    let after = match &filter.page.after {
         None => None,
-        Some(id) => Some(one(&mut snapshot, &id).await?.ok_or_else(unknown_cursor)?),
+        Some(id) => Some(one(&mut snapshot, id).await?.ok_or_else(unknown_cursor)?),
     };
     let rows = sqlx::query_file_as!(
         Row,
@@ -212,13 +233,13 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Partnershi
         None::<&str>,
         to.vendor,
         to.affiliate,
-        status,
+        filter.status.as_deref(),
         after.as_ref().map(|last| last.created_at),
         after.as_ref().map(|last| last.partnership_id.as_str()),
-        limit + 1
+        filter.page.limit + 1
     );
     let rows = rows.fetch_all(&mut *snapshot).await?.into_iter().map(Partnership::from).collect();
-    Ok(List::cut(PATH, rows, limit, |row: &Partnership| row.partnership_id.clone()))
+    Ok(List::cut(PATH, rows, filter.page.limit, |row: &Partnership| row.partnership_id.clone()))
 }
 
 /// The partnership of that name, if the caller sees it.
@@ -238,16 +259,15 @@ pub(super) async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Optio
     Ok(found.fetch_optional(conn).await?.map(Partnership::from))
 }
 
-async fn shown(app: &App, caller: &Caller, named: Named) -> Result<Partnership, Failure> {
+pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<Partnership, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let id = name_in(named, no_such_partnership)?;
+    let id = possible(id, no_such_partnership)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    one(&mut snapshot, &id).await?.ok_or_else(no_such_partnership)
+    one(&mut snapshot, id).await?.ok_or_else(no_such_partnership)
 }
 
-async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> Result<Partnership, Failure> {
+pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<Partnership, Failure> {
     writes(caller)?;
-    let wanted: Wanted = read(headers, bytes)?;
     let rate = RateInput { rate_ppm: wanted.rate_ppm, rate: wanted.rate }.need()?;
     let status = wanted.status.as_deref().unwrap_or("active");
     if !matches!(status, "pending" | "approved" | "active") {
@@ -281,17 +301,17 @@ async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> 
     Ok(partnership)
 }
 
-async fn step(
+pub(crate) async fn step(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
+    id: &str,
     step: Step,
 ) -> Result<Partnership, Failure> {
     writes(caller)?;
-    let id = name_in(named, no_such_partnership)?;
+    let id = possible(id, no_such_partnership)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let partnership = locked(&mut tx, if_match, &id).await?;
+    let partnership = locked(&mut tx, if_match, id).await?;
     step.check(&partnership.status)?;
     let (vendor_id, affiliate_id) = (partnership.vendor_number, partnership.affiliate_number);
     let set = sqlx::query!(
@@ -305,10 +325,10 @@ async fn step(
     );
     set.execute(&mut *tx).await.map_err(Failure::writing)?;
     let detail = json!({"from": partnership.status, "to": step.to()});
-    audit::record(&mut tx, caller, step.action(), &id, Some(vendor_id), Some(affiliate_id), detail).await?;
+    audit::record(&mut tx, caller, step.action(), id, Some(vendor_id), Some(affiliate_id), detail).await?;
     let words = format!("Your partnership with {} is {} now.", partnership.vendor_name, step.to());
-    announce(&mut tx, caller, &id, &words).await?;
-    let partnership = one(&mut tx, &id).await?.ok_or_else(no_such_partnership)?;
+    announce(&mut tx, caller, id, &words).await?;
+    let partnership = one(&mut tx, id).await?.ok_or_else(no_such_partnership)?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(partnership)
 }
@@ -372,7 +392,7 @@ pub(super) fn welcome(vendor: &str, rate: Rate) -> String {
 }
 
 /// Refuses affiliates: they ask, see [`super::requests`].
-fn writes(caller: &Caller) -> Result<(), Failure> {
+pub(super) fn writes(caller: &Caller) -> Result<(), Failure> {
     caller.require(Scope::ProgrammeWrite)?;
     caller.require_shop_side()
 }

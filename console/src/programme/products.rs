@@ -1,8 +1,6 @@
 //! `/v1/products`: what vendors sell, and where its links lead.
 
-use axum::body::Bytes;
-use axum::extract::{RawQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use common::money::{Currency, MAX_MINOR};
@@ -12,14 +10,17 @@ use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::find::{Named, Narrowed, Shop, name_in};
-use super::shape::{List, Object, Patch, created, json, name, object, read, unknown_cursor, unusable};
+use super::find::{Narrowed, Shop};
+use super::shape::{Patch, name};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
-use crate::conventions::{IfMatch, once};
-use crate::problem::{Failure, Problem};
+use crate::conventions::{
+    Asked, Asking, IfMatch, List, Named, Object, Page, changed, created, creation, json, object, possible,
+    unknown_cursor,
+};
+use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
-use crate::{audit, body, db};
+use crate::{audit, db};
 
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/products";
@@ -30,29 +31,29 @@ const MAX_BODY: usize = 16 * 1024;
 /// One product.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "product")]
-pub(super) struct Product {
-    product_id: String,
-    vendor_id: String,
-    vendor_name: String,
-    pub(super) name: String,
-    destination: String,
-    price_minor: Option<i64>,
-    currency: Option<String>,
+pub(crate) struct Product {
+    pub(crate) product_id: String,
+    pub(crate) vendor_id: String,
+    pub(crate) vendor_name: String,
+    pub(crate) name: String,
+    pub(crate) destination: String,
+    pub(crate) price_minor: Option<i64>,
+    pub(crate) currency: Option<String>,
     /// The product's own commission now, which goes before the partnership's.
-    rate_ppm: Option<i32>,
-    is_active: bool,
-    created_at: DateTime<Utc>,
+    pub(crate) rate_ppm: Option<i32>,
+    pub(crate) is_active: bool,
+    pub(crate) created_at: DateTime<Utc>,
     #[serde(skip)]
-    pub(super) number: i64,
+    pub(crate) number: i64,
     #[serde(skip)]
-    pub(super) vendor_number: i64,
+    pub(crate) vendor_number: i64,
     #[serde(skip)]
-    row_version: i64,
+    pub(crate) row_version: i64,
 }
 
 impl Object for Product {
-    fn row_version(&self) -> i64 {
-        self.row_version
+    fn row_version(&self) -> Option<i64> {
+        Some(self.row_version)
     }
 
     fn path(&self) -> String {
@@ -63,27 +64,36 @@ impl Object for Product {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ProductWanted)]
-pub(super) struct Wanted {
-    vendor_id: Option<String>,
-    name: String,
-    destination: String,
-    price_minor: Option<i64>,
-    currency: Option<String>,
+pub(crate) struct Wanted {
+    pub(crate) vendor_id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) destination: String,
+    pub(crate) price_minor: Option<i64>,
+    pub(crate) currency: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ProductChange)]
-pub(super) struct Change {
-    name: Option<String>,
-    destination: Option<String>,
+pub(crate) struct Change {
+    pub(crate) name: Option<String>,
+    pub(crate) destination: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
-    price_minor: Patch<i64>,
+    pub(crate) price_minor: Patch<i64>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    currency: Patch<String>,
-    is_active: Option<bool>,
+    pub(crate) currency: Patch<String>,
+    pub(crate) is_active: Option<bool>,
+}
+
+/// What the list is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) vendor: Option<String>,
+    pub(crate) is_active: Option<bool>,
+    pub(crate) search: Option<String>,
+    pub(crate) page: Page,
 }
 
 /// One page of products, newest first.
@@ -97,8 +107,8 @@ pub(super) struct Change {
     (status = 200, description = "A page", body = List<Product>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
 /// One product.
@@ -108,8 +118,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query)
     (status = 200, description = "As it is", body = Product, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    object(shown(&app, &caller, named).await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    object(shown(&app, &caller, &id).await)
 }
 
 /// Adds a product.
@@ -120,9 +130,8 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let (app, caller) = (&app, &caller);
-    let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
-    once(app, caller, request, work).await
+    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    creation(&app, &caller, request, writes, make).await
 }
 
 /// Changes a product. Links that were made keep where they lead.
@@ -137,44 +146,49 @@ pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
-    headers: HeaderMap,
+    Named(id): Named,
     request: Request,
 ) -> Response {
-    let changed = async {
-        let bytes = body::read(&headers, request.into_body(), MAX_BODY).await?;
-        amend(&app, &caller, &if_match, named, read(&headers, &bytes)?).await
-    };
-    object(changed.await)
+    changed(MAX_BODY, request, |change| amend(&app, &caller, &if_match, &id, change)).await
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Product>, Failure> {
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter = Self {
+            vendor: given.one("vendor"),
+            is_active: given.flag("is_active"),
+            search: given.one("search"),
+            page: given.page(),
+        };
+        given.finish("vendor, is_active, search, limit, starting_after").map_err(Failure::Parameters)?;
+        Ok(filter)
+    }
+}
+
+/// One page of products.
+pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<List<Product>, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let mut given = Given::read(query);
-    let vendor = given.one("vendor");
-    let is_active = given.word("is_active", &["true", "false"]).map(|word| word == "true");
-    let (search, limit, after) = (given.one("search"), given.limit(), given.name("starting_after"));
-    given.finish("vendor, is_active, search, limit, starting_after").map_err(Failure::Parameters)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let Some(narrowed) = Narrowed::to(&mut snapshot, vendor.as_deref(), None, None).await? else {
+    let Some(narrowed) = Narrowed::to(&mut snapshot, filter.vendor.as_deref(), None, None).await? else {
         return Ok(List::empty(PATH));
     };
-    let after = match after {
+    let after = match &filter.page.after {
         None => None,
-        Some(id) => Some(one(&mut snapshot, &id).await?.ok_or_else(unknown_cursor)?.number),
+        Some(id) => Some(one(&mut snapshot, id).await?.ok_or_else(unknown_cursor)?.number),
     };
     let rows = sqlx::query_file_as!(
         Product,
         "src/programme/products.sql",
         None::<&str>,
         narrowed.vendor,
-        is_active,
-        search,
+        filter.is_active,
+        filter.search.as_deref(),
         after,
-        limit + 1
+        filter.page.limit + 1
     );
     let rows = rows.fetch_all(&mut *snapshot).await?;
-    Ok(List::cut(PATH, rows, limit, |product| product.product_id.clone()))
+    Ok(List::cut(PATH, rows, filter.page.limit, |product| product.product_id.clone()))
 }
 
 /// The product of that name, if the caller sees it.
@@ -194,16 +208,15 @@ pub(super) async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Optio
     .await
 }
 
-async fn shown(app: &App, caller: &Caller, named: Named) -> Result<Product, Failure> {
+pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<Product, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let id = name_in(named, no_such_product)?;
+    let id = possible(id, no_such_product)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    one(&mut snapshot, &id).await?.ok_or_else(no_such_product)
+    one(&mut snapshot, id).await?.ok_or_else(no_such_product)
 }
 
-async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> Result<Product, Failure> {
+pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<Product, Failure> {
     writes(caller)?;
-    let wanted: Wanted = read(headers, bytes)?;
     let name = name("name", &wanted.name)?;
     let (price_minor, currency) = price(wanted.price_minor, wanted.currency)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
@@ -228,17 +241,17 @@ async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> 
     Ok(product)
 }
 
-async fn amend(
+pub(crate) async fn amend(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
+    id: &str,
     change: Change,
 ) -> Result<Product, Failure> {
     writes(caller)?;
-    let id = name_in(named, no_such_product)?;
+    let id = possible(id, no_such_product)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let product = locked(&mut tx, if_match, &id).await?;
+    let product = locked(&mut tx, if_match, id).await?;
     let name = name("name", change.name.as_deref().unwrap_or(&product.name))?;
     let destination = match change.destination {
         None => product.destination,
@@ -263,8 +276,8 @@ async fn amend(
     set.execute(&mut *tx).await.map_err(Failure::writing)?;
     let detail = json!({"name": name, "destination": destination, "price_minor": price_minor, "currency": currency,
         "is_active": is_active});
-    audit::record(&mut tx, caller, "product.change", &id, Some(product.vendor_number), None, detail).await?;
-    let product = one(&mut tx, &id).await?.ok_or_else(no_such_product)?;
+    audit::record(&mut tx, caller, "product.change", id, Some(product.vendor_number), None, detail).await?;
+    let product = one(&mut tx, id).await?.ok_or_else(no_such_product)?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(product)
 }

@@ -1,11 +1,10 @@
 //! A commission rate as it is written down, and when it may begin.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use common::rate::Rate;
 
-use super::shape::unusable;
 use crate::auth::Tenant;
-use crate::problem::Failure;
+use crate::problem::{Failure, unusable};
 
 /// How long before a lower rate begins its affiliates must be told, unless an operator sets it: long enough to take down
 /// what they pay for themselves.
@@ -76,30 +75,47 @@ fn per_cent(text: &str) -> Option<Rate> {
     format!("{whole}{fraction:0<PLACES$}").parse().ok().and_then(Rate::new)
 }
 
-/// When a rate begins: now unless said otherwise, never in the past, and with notice if it takes something away.
+/// When a rate begins: with notice if it takes something away.
 pub(super) fn begins(
     tenant: Tenant,
     wanted: Option<DateTime<Utc>>,
     (before, after): (Option<Rate>, Option<Rate>),
     now: DateTime<Utc>,
 ) -> Result<DateTime<Utc>, Failure> {
+    let since = start(wanted, now)?;
+    if before.is_some_and(|before| after.is_none_or(|after| after < before)) {
+        noticed(tenant, since, now, "a lower rate needs")?;
+    }
+    Ok(since)
+}
+
+/// When what is agreed begins: now unless said otherwise, and never in the past.
+pub(super) fn start(wanted: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
     let since = wanted.unwrap_or(now);
     if since < now - UNDER_WAY {
-        let detail = "`since` must not be in the past: orders keep the rate they were placed under";
+        let detail = "`since` must not be in the past: orders keep what was agreed when they were placed";
         return Err(unusable("since", "in_the_past", detail));
     }
     if since > now + AHEAD {
         return Err(unusable("since", "too_far_ahead", "`since` must be within a year"));
     }
-    let since = since.max(now);
-    let is_cut = before.is_some_and(|before| after.is_none_or(|after| after < before));
-    if is_cut && tenant != Tenant::Programme && since < now + NOTICE - UNDER_WAY {
-        let days = NOTICE.num_days();
-        let detail =
-            format!("a lower rate needs {days} days' notice: set `since` at least {days} days ahead");
-        return Err(unusable("since", "notice_needed", detail));
+    // Postgres keeps microseconds, and what is shown is what was stored.
+    Ok(since.max(now).trunc_subsecs(6))
+}
+
+/// Refuses what takes something from affiliates and begins before they were told long enough, unless an operator sets it.
+pub(super) fn noticed(
+    tenant: Tenant,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    what_needs: &str,
+) -> Result<(), Failure> {
+    if tenant == Tenant::Programme || since >= now + NOTICE - UNDER_WAY {
+        return Ok(());
     }
-    Ok(since)
+    let days = NOTICE.num_days();
+    let detail = format!("{what_needs} {days} days' notice: set `since` at least {days} days ahead");
+    Err(unusable("since", "notice_needed", detail))
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! `/v1/partnerships/{id}/rates` and `/v1/products/{id}/rates`: what is paid, since when, and what is agreed for later.
 //! Rows are added, never changed: an order keeps the rate it was placed under.
 
-use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use common::rate::Rate;
 use serde::{Deserialize, Serialize};
@@ -12,14 +10,12 @@ use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::find::{Named, name_in};
 use super::notice;
 use super::partnerships::{self, add_rate, no_such_partnership};
 use super::products::{self, no_such_product};
 use super::rate_input::{RateInput, begins, in_per_cent};
-use super::shape::{List, json, now, read};
 use crate::auth::{Caller, Scope};
-use crate::conventions::{IfMatch, once};
+use crate::conventions::{IfMatch, List, Named, creation, json, made, now, possible};
 use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, db};
@@ -31,22 +27,22 @@ const MAX_RATES: i64 = 100;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "rate")]
 #[schema(as = Rate)]
-pub(super) struct Agreed {
+pub(crate) struct Agreed {
     /// Null: the product's own rate ends.
-    commission_rate: Option<String>,
-    rate_ppm: Option<i32>,
-    since: DateTime<Utc>,
+    pub(crate) commission_rate: Option<String>,
+    pub(crate) rate_ppm: Option<i32>,
+    pub(crate) since: DateTime<Utc>,
     /// Whether it holds now.
-    is_current: bool,
+    pub(crate) is_current: bool,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RateWanted)]
-pub(super) struct Wanted {
-    rate_ppm: Option<u32>,
-    rate: Option<String>,
-    since: Option<DateTime<Utc>>,
+pub(crate) struct Wanted {
+    pub(crate) rate_ppm: Option<u32>,
+    pub(crate) rate: Option<String>,
+    pub(crate) since: Option<DateTime<Utc>>,
 }
 
 /// The rates of a partnership, latest first.
@@ -56,23 +52,8 @@ pub(super) struct Wanted {
     (status = 200, description = "All of them", body = List<Agreed>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn of_partnership(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    let listed = async {
-        caller.require(Scope::ProgrammeRead)?;
-        let id = name_in(named, no_such_partnership)?;
-        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
-        let partnership = partnerships::one(&mut snapshot, &id).await?.ok_or_else(no_such_partnership)?;
-        let rows = sqlx::query!(
-            "select rate_ppm, since from partnership_rate where vendor_id = $1 and affiliate_id = $2 order by since desc limit $3",
-            partnership.vendor_number,
-            partnership.affiliate_number,
-            MAX_RATES
-        );
-        let rows = rows.fetch_all(&mut *snapshot).await?;
-        let rows = rows.into_iter().map(|row| (Some(row.rate_ppm), row.since));
-        Ok(history(format!("{}/{id}/rates", partnerships::PATH), rows))
-    };
-    json(listed.await)
+pub(super) async fn of_partnership(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    json(all_of_partnership(&app, &caller, &id).await)
 }
 
 /// The rates of a product, latest first.
@@ -82,23 +63,8 @@ pub(super) async fn of_partnership(State(app): State<App>, caller: Caller, named
     (status = 200, description = "All of them", body = List<Agreed>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn of_product(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    let listed = async {
-        caller.require(Scope::ProgrammeRead)?;
-        let id = name_in(named, no_such_product)?;
-        let mut snapshot = db::tenant_snapshot(&app, &caller).await?;
-        let product = products::one(&mut snapshot, &id).await?.ok_or_else(no_such_product)?;
-        let rows = sqlx::query!(
-            "select rate_ppm, since from product_rate where vendor_id = $1 and product_id = $2 order by since desc limit $3",
-            product.vendor_number,
-            product.number,
-            MAX_RATES
-        );
-        let rows = rows.fetch_all(&mut *snapshot).await?;
-        let rows = rows.into_iter().map(|row| (row.rate_ppm, row.since));
-        Ok(history(format!("{}/{id}/rates", products::PATH), rows))
-    };
-    json(listed.await)
+pub(super) async fn of_product(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    json(all_of_product(&app, &caller, &id).await)
 }
 
 /// Agrees on another rate for a partnership.
@@ -114,15 +80,11 @@ pub(super) async fn agree(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
     request: Request,
 ) -> Response {
-    let (app, caller, if_match) = (&app, &caller, &if_match);
-    let work = |headers, bytes: Bytes| async move {
-        let agreed = for_partnership(app, caller, if_match, named, &headers, &bytes).await;
-        if agreed.is_ok() { (StatusCode::CREATED, json(agreed)).into_response() } else { json(agreed) }
-    };
-    once(app, caller, request, work).await
+    let agree = async |wanted| made(for_partnership(&app, &caller, &if_match, &id, wanted).await);
+    creation(&app, &caller, request, partnerships::writes, agree).await
 }
 
 /// Gives a product a rate of its own, or ends it.
@@ -138,32 +100,64 @@ pub(super) async fn set(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
     request: Request,
 ) -> Response {
-    let (app, caller, if_match) = (&app, &caller, &if_match);
-    let work = |headers, bytes: Bytes| async move {
-        let agreed = for_product(app, caller, if_match, named, &headers, &bytes).await;
-        if agreed.is_ok() { (StatusCode::CREATED, json(agreed)).into_response() } else { json(agreed) }
-    };
-    once(app, caller, request, work).await
+    let set = async |wanted| made(for_product(&app, &caller, &if_match, &id, wanted).await);
+    creation(&app, &caller, request, products::writes, set).await
 }
 
-async fn for_partnership(
+/// Every rate of a partnership, latest first.
+pub(crate) async fn all_of_partnership(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+) -> Result<List<Agreed>, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    let id = possible(id, no_such_partnership)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let partnership = partnerships::one(&mut snapshot, id).await?.ok_or_else(no_such_partnership)?;
+    let rows = sqlx::query!(
+        "select rate_ppm, since from partnership_rate where vendor_id = $1 and affiliate_id = $2 order by since desc limit $3",
+        partnership.vendor_number,
+        partnership.affiliate_number,
+        MAX_RATES
+    );
+    let rows = rows.fetch_all(&mut *snapshot).await?;
+    let rows = rows.into_iter().map(|row| (Some(row.rate_ppm), row.since));
+    Ok(history(format!("{}/{id}/rates", partnerships::PATH), rows))
+}
+
+/// Every rate of a product, latest first.
+pub(crate) async fn all_of_product(app: &App, caller: &Caller, id: &str) -> Result<List<Agreed>, Failure> {
+    caller.require(Scope::ProgrammeRead)?;
+    let id = possible(id, no_such_product)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let product = products::one(&mut snapshot, id).await?.ok_or_else(no_such_product)?;
+    let rows = sqlx::query!(
+        "select rate_ppm, since from product_rate where vendor_id = $1 and product_id = $2 order by since desc limit $3",
+        product.vendor_number,
+        product.number,
+        MAX_RATES
+    );
+    let rows = rows.fetch_all(&mut *snapshot).await?;
+    let rows = rows.into_iter().map(|row| (row.rate_ppm, row.since));
+    Ok(history(format!("{}/{id}/rates", products::PATH), rows))
+}
+
+/// Agrees on another rate for a partnership.
+pub(crate) async fn for_partnership(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
-    headers: &HeaderMap,
-    bytes: &[u8],
+    id: &str,
+    wanted: Wanted,
 ) -> Result<Agreed, Failure> {
-    caller.require(Scope::ProgrammeWrite)?;
-    caller.require_shop_side()?;
-    let id = name_in(named, no_such_partnership)?;
-    let wanted: Wanted = read(headers, bytes)?;
+    partnerships::writes(caller)?;
+    let id = possible(id, no_such_partnership)?;
     let rate = RateInput { rate_ppm: wanted.rate_ppm, rate: wanted.rate }.need()?;
     let (at, mut tx) = (now(), db::tenant_tx(app, caller).await.map_err(Failure::writing)?);
-    let partnership = partnerships::locked(&mut tx, if_match, &id).await?;
+    let partnership = partnerships::locked(&mut tx, if_match, id).await?;
     let (vendor_id, affiliate_id) = (partnership.vendor_number, partnership.affiliate_number);
     let before = in_force(&mut tx, vendor_id, affiliate_id, wanted.since.unwrap_or(at)).await?;
     let since = begins(caller.tenant, wanted.since, (before, Some(rate)), at)?;
@@ -175,7 +169,7 @@ async fn for_partnership(
     );
     bump.execute(&mut *tx).await.map_err(Failure::writing)?;
     let detail = json!({"from_ppm": before.map(Rate::ppm), "to_ppm": rate.ppm(), "since": since});
-    audit::record(&mut tx, caller, "partnership.rate", &id, Some(vendor_id), Some(affiliate_id), detail)
+    audit::record(&mut tx, caller, "partnership.rate", id, Some(vendor_id), Some(affiliate_id), detail)
         .await?;
     let day = since.format("%Y-%m-%d %H:%M UTC");
     let was = before.map(|before| format!(" It was {before}.")).unwrap_or_default();
@@ -190,20 +184,19 @@ async fn for_partnership(
     Ok(agreed(Some(rate), since, at))
 }
 
-async fn for_product(
+/// Gives a product a rate of its own, or ends it.
+pub(crate) async fn for_product(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
-    headers: &HeaderMap,
-    bytes: &[u8],
+    id: &str,
+    wanted: Wanted,
 ) -> Result<Agreed, Failure> {
     products::writes(caller)?;
-    let id = name_in(named, no_such_product)?;
-    let wanted: Wanted = read(headers, bytes)?;
+    let id = possible(id, no_such_product)?;
     let rate = RateInput { rate_ppm: wanted.rate_ppm, rate: wanted.rate }.read()?;
     let (at, mut tx) = (now(), db::tenant_tx(app, caller).await.map_err(Failure::writing)?);
-    let product = products::locked(&mut tx, if_match, &id).await?;
+    let product = products::locked(&mut tx, if_match, id).await?;
     let vendor_id = product.vendor_number;
     // Without a rate of its own, a product pays what each partnership pays: a cut is what any of them would feel.
     let row = sqlx::query_file!(
@@ -233,7 +226,7 @@ async fn for_product(
     );
     bump.execute(&mut *tx).await.map_err(Failure::writing)?;
     let detail = json!({"from_ppm": own.map(Rate::ppm), "to_ppm": rate.map(Rate::ppm), "since": since});
-    audit::record(&mut tx, caller, "product.rate", &id, Some(vendor_id), None, detail).await?;
+    audit::record(&mut tx, caller, "product.rate", id, Some(vendor_id), None, detail).await?;
     let day = since.format("%Y-%m-%d %H:%M UTC");
     let words = match rate {
         Some(rate) => format!("Your commission on it is {rate} for orders placed from {day} on."),
@@ -278,7 +271,7 @@ fn history(url: String, rows: impl Iterator<Item = (Option<i32>, DateTime<Utc>)>
         has_current |= is_current;
         Agreed { commission_rate: in_per_cent(rate_ppm), rate_ppm, since, is_current }
     };
-    List::cut(url, rows.map(row).collect(), MAX_RATES, |_| String::new())
+    List::whole(url, rows.map(row).collect())
 }
 
 /// Two rates from one instant on.

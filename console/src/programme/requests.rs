@@ -1,9 +1,7 @@
 //! `/v1/requests`: what affiliates ask of vendors. Approving `partner_with_vendor` makes the partnership, in the same
 //! transaction; of two people who decide at once, one is told that it was decided.
 
-use axum::body::Bytes;
-use axum::extract::{RawQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use common::rate::Rate;
@@ -12,55 +10,58 @@ use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::find::{self, Named, Narrowed, Shop, name_in};
+use super::find::{self, Narrowed, Shop};
 use super::rate_input::{RateInput, begins};
-use super::shape::{List, Object, created, json, message, now, object, read, unknown_cursor, unusable};
+use super::shape::message;
 use super::{links, notice, partnerships};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
-use crate::conventions::{IfMatch, illegal_state, once};
-use crate::problem::{Failure, Problem};
+use crate::conventions::{
+    Asked, Asking, IfMatch, List, Named, Object, Page, created, creation, illegal_state, json, now, object,
+    possible, unknown_cursor,
+};
+use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
 use crate::{audit, body, db};
 
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/requests";
 
+/// The states.
+const STATES: [&str; 3] = ["pending", "approved", "rejected"];
 /// What may be asked for.
 const TYPES: [&str; 4] = ["partner_with_vendor", "promote_product", "raise_rate", "other"];
-/// Bytes of an answer: a message of 2,000 characters.
-const MAX_BODY: usize = 16 * 1024;
 
 /// One request.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "affiliate_request")]
-pub(super) struct AffiliateRequest {
-    request_id: String,
-    request_type: String,
-    affiliate_id: String,
-    affiliate: String,
-    vendor_id: String,
-    vendor_name: String,
-    product_id: Option<String>,
-    product_name: Option<String>,
-    status: String,
-    message: String,
-    response_message: Option<String>,
-    responded_at: Option<DateTime<Utc>>,
+pub(crate) struct AffiliateRequest {
+    pub(crate) request_id: String,
+    pub(crate) request_type: String,
+    pub(crate) affiliate_id: String,
+    pub(crate) affiliate: String,
+    pub(crate) vendor_id: String,
+    pub(crate) vendor_name: String,
+    pub(crate) product_id: Option<String>,
+    pub(crate) product_name: Option<String>,
+    pub(crate) status: String,
+    pub(crate) message: String,
+    pub(crate) response_message: Option<String>,
+    pub(crate) responded_at: Option<DateTime<Utc>>,
     /// Not told to affiliates.
-    responded_by: Option<String>,
-    created_at: DateTime<Utc>,
+    pub(crate) responded_by: Option<String>,
+    pub(crate) created_at: DateTime<Utc>,
     #[serde(skip)]
-    vendor_number: i64,
+    pub(crate) vendor_number: i64,
     #[serde(skip)]
-    affiliate_number: i64,
+    pub(crate) affiliate_number: i64,
     #[serde(skip)]
-    row_version: i64,
+    pub(crate) row_version: i64,
 }
 
 impl Object for AffiliateRequest {
-    fn row_version(&self) -> i64 {
-        self.row_version
+    fn row_version(&self) -> Option<i64> {
+        Some(self.row_version)
     }
 
     fn path(&self) -> String {
@@ -71,28 +72,30 @@ impl Object for AffiliateRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RequestWanted)]
-pub(super) struct Wanted {
-    request_type: String,
-    vendor_id: String,
-    product_id: Option<String>,
+pub(crate) struct Wanted {
+    pub(crate) request_type: String,
+    pub(crate) vendor_id: String,
+    pub(crate) product_id: Option<String>,
     #[serde(default)]
-    message: String,
+    pub(crate) message: String,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RequestAnswer)]
-pub(super) struct Answer {
-    rate_ppm: Option<u32>,
-    rate: Option<String>,
+pub(crate) struct Answer {
+    pub(crate) rate_ppm: Option<u32>,
+    pub(crate) rate: Option<String>,
     #[serde(default)]
-    response_message: String,
+    pub(crate) response_message: String,
 }
 
 /// What is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+pub(crate) enum Verdict {
+    /// Yes.
     Approved,
+    /// No.
     Rejected,
 }
 
@@ -112,6 +115,18 @@ impl Verdict {
     }
 }
 
+/// What the list is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) vendor: Option<String>,
+    pub(crate) affiliate: Option<String>,
+    /// One of [`STATES`].
+    pub(crate) status: Option<String>,
+    /// One of [`TYPES`].
+    pub(crate) request_type: Option<String>,
+    pub(crate) page: Page,
+}
+
 /// One page of requests: those that wait first, then the newest.
 #[utoipa::path(get, path = PATH, tag = "requests", params(
     ("vendor" = Option<String>, Query, description = "Only to this vendor"),
@@ -124,8 +139,8 @@ impl Verdict {
     (status = 200, description = "A page", body = List<AffiliateRequest>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
 /// One request.
@@ -135,8 +150,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query)
     (status = 200, description = "As it is", body = AffiliateRequest, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    object(shown(&app, &caller, named).await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    object(shown(&app, &caller, &id).await)
 }
 
 /// Asks.
@@ -147,9 +162,8 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let (app, caller) = (&app, &caller);
-    let work = |headers, bytes: Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
-    once(app, caller, request, work).await
+    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    creation(&app, &caller, request, may_ask, make).await
 }
 
 /// Says yes.
@@ -164,11 +178,14 @@ pub(super) async fn approve(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
-    headers: HeaderMap,
+    Named(id): Named,
     request: Request,
 ) -> Response {
-    object(answer(&app, &caller, &if_match, named, (headers, request), Verdict::Approved).await)
+    let approved = async {
+        may_answer(&caller)?;
+        answer(&app, &caller, &if_match, &id, body::decision(request).await?, Verdict::Approved).await
+    };
+    object(approved.await)
 }
 
 /// Says no, and why.
@@ -183,30 +200,48 @@ pub(super) async fn reject(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
-    headers: HeaderMap,
+    Named(id): Named,
     request: Request,
 ) -> Response {
-    object(answer(&app, &caller, &if_match, named, (headers, request), Verdict::Rejected).await)
+    let rejected = async {
+        may_answer(&caller)?;
+        answer(&app, &caller, &if_match, &id, body::decision(request).await?, Verdict::Rejected).await
+    };
+    object(rejected.await)
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<AffiliateRequest>, Failure> {
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter = Self {
+            vendor: given.one("vendor"),
+            affiliate: given.one("affiliate"),
+            status: given.word("status", &STATES),
+            request_type: given.word("request_type", &TYPES),
+            page: given.page(),
+        };
+        given
+            .finish("vendor, affiliate, status, request_type, limit, starting_after")
+            .map_err(Failure::Parameters)?;
+        Ok(filter)
+    }
+}
+
+/// One page of requests.
+pub(crate) async fn page(
+    app: &App,
+    caller: &Caller,
+    filter: &Filter,
+) -> Result<List<AffiliateRequest>, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let mut given = Given::read(query);
-    let (vendor, affiliate) = (given.one("vendor"), given.one("affiliate"));
-    let status = given.word("status", &["pending", "approved", "rejected"]);
-    let request_type = given.word("request_type", &TYPES);
-    let (limit, after) = (given.limit(), given.name("starting_after"));
-    given
-        .finish("vendor, affiliate, status, request_type, limit, starting_after")
-        .map_err(Failure::Parameters)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let Some(to) = Narrowed::to(&mut snapshot, vendor.as_deref(), affiliate.as_deref(), None).await? else {
+    let (vendor, affiliate) = (filter.vendor.as_deref(), filter.affiliate.as_deref());
+    let Some(to) = Narrowed::to(&mut snapshot, vendor, affiliate, None).await? else {
         return Ok(List::empty(PATH));
     };
-    let after = match after {
+    let after = match &filter.page.after {
         None => None,
-        Some(id) => Some(one(&mut snapshot, caller, &id).await?.ok_or_else(unknown_cursor)?),
+        Some(id) => Some(one(&mut snapshot, caller, id).await?.ok_or_else(unknown_cursor)?),
     };
     let rows = sqlx::query_file_as!(
         AffiliateRequest,
@@ -214,15 +249,15 @@ async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<AffiliateR
         None::<&str>,
         to.vendor,
         to.affiliate,
-        status,
-        request_type,
+        filter.status.as_deref(),
+        filter.request_type.as_deref(),
         after.as_ref().map(|last| last.status == "pending"),
         after.as_ref().map(|last| last.created_at),
         after.as_ref().map(|last| last.request_id.as_str()),
-        limit + 1
+        filter.page.limit + 1
     );
     let rows = rows.fetch_all(&mut *snapshot).await?.into_iter().map(|row| row.told_to(caller)).collect();
-    Ok(List::cut(PATH, rows, limit, |row: &AffiliateRequest| row.request_id.clone()))
+    Ok(List::cut(PATH, rows, filter.page.limit, |row: &AffiliateRequest| row.request_id.clone()))
 }
 
 async fn one(conn: &mut PgConnection, caller: &Caller, id: &str) -> sqlx::Result<Option<AffiliateRequest>> {
@@ -243,27 +278,15 @@ async fn one(conn: &mut PgConnection, caller: &Caller, id: &str) -> sqlx::Result
     Ok(found.fetch_optional(conn).await?.map(|row| row.told_to(caller)))
 }
 
-async fn shown(app: &App, caller: &Caller, named: Named) -> Result<AffiliateRequest, Failure> {
+pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<AffiliateRequest, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let id = name_in(named, no_such_request)?;
+    let id = possible(id, no_such_request)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    one(&mut snapshot, caller, &id).await?.ok_or_else(no_such_request)
+    one(&mut snapshot, caller, id).await?.ok_or_else(no_such_request)
 }
 
-async fn make(
-    app: &App,
-    caller: &Caller,
-    headers: &HeaderMap,
-    bytes: &[u8],
-) -> Result<AffiliateRequest, Failure> {
-    caller.require(Scope::ProgrammeWrite)?;
-    let Tenant::Affiliate(affiliate) = caller.tenant else {
-        return Err(Failure::Conflict(
-            "affiliates_only",
-            "affiliates ask; make the partnership itself".to_owned(),
-        ));
-    };
-    let wanted: Wanted = read(headers, bytes)?;
+pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<AffiliateRequest, Failure> {
+    let affiliate = asker(caller)?;
     if !TYPES.contains(&wanted.request_type.as_str()) {
         let detail = format!("`request_type` must be one of {}", TYPES.join(", "));
         return Err(unusable("request_type", "unknown_value", detail));
@@ -318,29 +341,26 @@ async fn make(
     Ok(made)
 }
 
-async fn answer(
+pub(crate) async fn answer(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
-    (headers, request): (HeaderMap, Request),
+    id: &str,
+    answer: Answer,
     verdict: Verdict,
 ) -> Result<AffiliateRequest, Failure> {
-    caller.require(Scope::ProgrammeWrite)?;
-    caller.require_shop_side()?;
-    let bytes = body::read(&headers, request.into_body(), MAX_BODY).await?;
-    let answer: Answer = read(&headers, &bytes)?;
+    may_answer(caller)?;
     let response = message("response_message", &answer.response_message)?;
     if verdict == Verdict::Rejected && response.is_empty() {
         let detail = "say in `response_message` why the request is rejected";
         return Err(unusable("response_message", "missing_field", detail));
     }
     let rate = RateInput { rate_ppm: answer.rate_ppm, rate: answer.rate };
-    let id = name_in(named, no_such_request)?;
+    let id = possible(id, no_such_request)?;
     let (at, mut tx) = (now(), db::tenant_tx(app, caller).await.map_err(Failure::writing)?);
     let lock = sqlx::query!("select row_version from affiliate_request where request_id = $1 for update", id);
     lock.fetch_optional(&mut *tx).await.map_err(Failure::writing)?.ok_or_else(no_such_request)?;
-    let asked = one(&mut tx, caller, &id).await?.ok_or_else(no_such_request)?;
+    let asked = one(&mut tx, caller, id).await?.ok_or_else(no_such_request)?;
     if_match.check(asked.row_version)?;
     if asked.status != "pending" {
         return Err(illegal_state("request", &asked.status, verdict.status()));
@@ -357,8 +377,7 @@ async fn answer(
     set.execute(&mut *tx).await.map_err(Failure::writing)?;
     let (vendor_id, affiliate_id) = (asked.vendor_number, asked.affiliate_number);
     let detail = json!({"request_type": asked.request_type, "rate": answer_rate(&rate)?});
-    audit::record(&mut tx, caller, verdict.action(), &id, Some(vendor_id), Some(affiliate_id), detail)
-        .await?;
+    audit::record(&mut tx, caller, verdict.action(), id, Some(vendor_id), Some(affiliate_id), detail).await?;
     match (verdict, asked.request_type.as_str()) {
         (Verdict::Approved, "partner_with_vendor") => join(&mut tx, caller, &asked, rate.need()?, at).await?,
         (Verdict::Approved, "raise_rate") => raise(&mut tx, caller, &asked, rate.need()?, at).await?,
@@ -371,7 +390,7 @@ async fn answer(
         format!("{}: your request was {}", asked.vendor_name, verdict.status()).chars().take(200).collect();
     let words = format!("You asked to {}.\n\n{response}", asked.request_type.replace('_', " "));
     notice::to_affiliate(&mut tx, caller, affiliate_id, &subject, &words).await?;
-    let answered = one(&mut tx, caller, &id).await?.ok_or_else(no_such_request)?;
+    let answered = one(&mut tx, caller, id).await?.ok_or_else(no_such_request)?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(answered)
 }
@@ -440,6 +459,26 @@ impl AffiliateRequest {
         let responded_by = self.responded_by.filter(|_| !caller.is_affiliate());
         Self { responded_by, ..self }
     }
+}
+
+/// The affiliate that asks. Nobody else does.
+fn asker(caller: &Caller) -> Result<i64, Failure> {
+    caller.require(Scope::ProgrammeWrite)?;
+    let Tenant::Affiliate(affiliate) = caller.tenant else {
+        let words = "affiliates ask; make the partnership itself";
+        return Err(Failure::Conflict("affiliates_only", words.to_owned()));
+    };
+    Ok(affiliate)
+}
+
+fn may_ask(caller: &Caller) -> Result<(), Failure> {
+    asker(caller).map(|_| ())
+}
+
+/// Refuses affiliates: they ask.
+fn may_answer(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::ProgrammeWrite)?;
+    caller.require_shop_side()
 }
 
 fn no_such_request() -> Failure {

@@ -8,7 +8,7 @@ use crate::problem::Failure;
 
 /// What may be done to a partnership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Says yes to what was asked for.
     Approve,
     /// Says no.

@@ -1,8 +1,7 @@
 //! `/v1/vendors`: the shops of the programme. Operators take them in and say which hosts their links may lead to; a
 //! vendor keeps its own web page and the page for links that are off.
 
-use axum::extract::{RawQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use common::url_rules::{self, AllowedHost};
@@ -11,14 +10,17 @@ use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::find::{Named, Shop, bad_url, name_in};
-use super::shape::{List, Object, Patch, created, json, name, object, read, unknown_cursor, unusable};
+use super::find::{Shop, bad_url};
+use super::shape::{Patch, name};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{IfMatch, illegal_state, once};
-use crate::problem::{Failure, Problem};
+use crate::conventions::{
+    Asked, Asking, IfMatch, List, Named, Object, Page, changed, created, creation, illegal_state, json,
+    object, possible, unknown_cursor,
+};
+use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
-use crate::{audit, body, db};
+use crate::{audit, db};
 
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/vendors";
@@ -31,27 +33,27 @@ const MAX_BODY: usize = 64 * 1024;
 /// One vendor.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "object", rename = "vendor")]
-pub(super) struct Vendor {
-    vendor_id: String,
-    name: String,
-    website: Option<String>,
+pub(crate) struct Vendor {
+    pub(crate) vendor_id: String,
+    pub(crate) name: String,
+    pub(crate) website: Option<String>,
     /// Where shoppers go, untracked, while a link is off.
-    fallback_url: Option<String>,
+    pub(crate) fallback_url: Option<String>,
     /// Where links may lead: `shop.example.com`, or `.example.com` for every name below.
-    allowed_hosts: Vec<String>,
+    pub(crate) allowed_hosts: Vec<String>,
     /// Whether links may lead to http:// too.
-    allows_http: bool,
-    is_active: bool,
-    created_at: DateTime<Utc>,
+    pub(crate) allows_http: bool,
+    pub(crate) is_active: bool,
+    pub(crate) created_at: DateTime<Utc>,
     #[serde(skip)]
-    number: i64,
+    pub(super) number: i64,
     #[serde(skip)]
-    row_version: i64,
+    pub(crate) row_version: i64,
 }
 
 impl Object for Vendor {
-    fn row_version(&self) -> i64 {
-        self.row_version
+    fn row_version(&self) -> Option<i64> {
+        Some(self.row_version)
     }
 
     fn path(&self) -> String {
@@ -62,28 +64,36 @@ impl Object for Vendor {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = VendorWanted)]
-pub(super) struct Wanted {
-    name: String,
-    allowed_hosts: Vec<String>,
-    website: Option<String>,
-    fallback_url: Option<String>,
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) website: Option<String>,
+    pub(crate) fallback_url: Option<String>,
     #[serde(default)]
-    allows_http: bool,
+    pub(crate) allows_http: bool,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = VendorChange)]
-pub(super) struct Change {
-    name: Option<String>,
-    allowed_hosts: Option<Vec<String>>,
-    allows_http: Option<bool>,
+pub(crate) struct Change {
+    pub(crate) name: Option<String>,
+    pub(crate) allowed_hosts: Option<Vec<String>>,
+    pub(crate) allows_http: Option<bool>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    website: Patch<String>,
+    pub(crate) website: Patch<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    fallback_url: Patch<String>,
+    pub(crate) fallback_url: Patch<String>,
+}
+
+/// What the list is narrowed to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) is_active: Option<bool>,
+    pub(crate) search: Option<String>,
+    pub(crate) page: Page,
 }
 
 /// One page of vendors, newest first.
@@ -96,8 +106,8 @@ pub(super) struct Change {
     (status = 200, description = "A page", body = List<Vendor>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
-    json(page(&app, &caller, query.as_deref().unwrap_or_default()).await)
+pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
+    json(page(&app, &caller, &filter).await)
 }
 
 /// One vendor.
@@ -107,8 +117,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, RawQuery(query)
     (status = 200, description = "As it is", body = Vendor, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    object(shown(&app, &caller, named).await)
+pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
+    object(shown(&app, &caller, &id).await)
 }
 
 /// Takes a vendor in.
@@ -119,10 +129,8 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, named: Named) -
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let (app, caller) = (&app, &caller);
-    let work =
-        |headers, bytes: axum::body::Bytes| async move { created(make(app, caller, &headers, &bytes).await) };
-    once(app, caller, request, work).await
+    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    creation(&app, &caller, request, writes, make).await
 }
 
 /// Changes a vendor.
@@ -137,15 +145,10 @@ pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
-    headers: HeaderMap,
+    Named(id): Named,
     request: Request,
 ) -> Response {
-    let changed = async {
-        let bytes = body::read(&headers, request.into_body(), MAX_BODY).await?;
-        amend(&app, &caller, &if_match, named, read(&headers, &bytes)?).await
-    };
-    object(changed.await)
+    changed(MAX_BODY, request, |change| amend(&app, &caller, &if_match, &id, change)).await
 }
 
 /// Switches a vendor's links on again.
@@ -160,9 +163,9 @@ pub(super) async fn activate(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    object(switch(&app, &caller, &if_match, named, Switch::On).await)
+    object(switch(&app, &caller, &if_match, &id, Switch::On).await)
 }
 
 /// Switches all of a vendor's links off.
@@ -177,14 +180,14 @@ pub(super) async fn deactivate(
     State(app): State<App>,
     caller: Caller,
     if_match: IfMatch,
-    named: Named,
+    Named(id): Named,
 ) -> Response {
-    object(switch(&app, &caller, &if_match, named, Switch::Off).await)
+    object(switch(&app, &caller, &if_match, &id, Switch::Off).await)
 }
 
 /// What is done to something that is on or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Switch {
+pub(crate) enum Switch {
     /// From off to on.
     On,
     /// From on to off.
@@ -211,31 +214,39 @@ impl Switch {
     }
 }
 
-async fn page(app: &App, caller: &Caller, query: &str) -> Result<List<Vendor>, Failure> {
+impl Asked for Filter {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let filter =
+            Self { is_active: given.flag("is_active"), search: given.one("search"), page: given.page() };
+        given.finish("is_active, search, limit, starting_after").map_err(Failure::Parameters)?;
+        Ok(filter)
+    }
+}
+
+/// One page of vendors.
+pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<List<Vendor>, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let mut given = Given::read(query);
-    let is_active = given.word("is_active", &["true", "false"]).map(|word| word == "true");
-    let (search, limit, after) = (given.one("search"), given.limit(), given.name("starting_after"));
-    given.finish("is_active, search, limit, starting_after").map_err(Failure::Parameters)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let after = match after {
+    let after = match &filter.page.after {
         None => None,
-        Some(id) => Some(one(&mut snapshot, &id).await?.ok_or_else(unknown_cursor)?.number),
+        Some(id) => Some(one(&mut snapshot, id).await?.ok_or_else(unknown_cursor)?.number),
     };
     let rows = sqlx::query_file_as!(
         Vendor,
         "src/programme/vendors.sql",
         None::<&str>,
-        is_active,
-        search,
+        filter.is_active,
+        filter.search.as_deref(),
         after,
-        limit + 1
+        filter.page.limit + 1
     );
     let rows = rows.fetch_all(&mut *snapshot).await?;
-    Ok(List::cut(PATH, rows, limit, |vendor| vendor.vendor_id.clone()))
+    Ok(List::cut(PATH, rows, filter.page.limit, |vendor| vendor.vendor_id.clone()))
 }
 
-async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Vendor>> {
+/// The vendor of that name, if the caller sees it.
+pub(super) async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Vendor>> {
     sqlx::query_file_as!(
         Vendor,
         "src/programme/vendors.sql",
@@ -249,17 +260,15 @@ async fn one(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Vendor>> 
     .await
 }
 
-async fn shown(app: &App, caller: &Caller, named: Named) -> Result<Vendor, Failure> {
+pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<Vendor, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let id = name_in(named, no_such_vendor)?;
+    let id = possible(id, no_such_vendor)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    one(&mut snapshot, &id).await?.ok_or_else(no_such_vendor)
+    one(&mut snapshot, id).await?.ok_or_else(no_such_vendor)
 }
 
-async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> Result<Vendor, Failure> {
-    caller.require(Scope::ProgrammeWrite)?;
-    caller.require_operator()?;
-    let wanted: Wanted = read(headers, bytes)?;
+pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<Vendor, Failure> {
+    writes(caller)?;
     let (name, hosts) = (name("name", &wanted.name)?, hosts(&wanted.allowed_hosts)?);
     let website = wanted.website.as_deref().map(website).transpose()?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
@@ -286,22 +295,22 @@ async fn make(app: &App, caller: &Caller, headers: &HeaderMap, bytes: &[u8]) -> 
     Ok(vendor)
 }
 
-async fn amend(
+pub(crate) async fn amend(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
+    id: &str,
     change: Change,
 ) -> Result<Vendor, Failure> {
     caller.require(Scope::ProgrammeWrite)?;
-    let id = name_in(named, no_such_vendor)?;
+    let id = possible(id, no_such_vendor)?;
     let is_programmes =
         change.name.is_some() || change.allowed_hosts.is_some() || change.allows_http.is_some();
     if is_programmes || caller.is_affiliate() {
         caller.require_operator()?;
     }
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let vendor = locked(&mut tx, if_match, &id).await?;
+    let vendor = locked(&mut tx, if_match, id).await?;
     let mut detail = serde_json::Map::new();
     if is_programmes {
         let name = name("name", change.name.as_deref().unwrap_or(&vendor.name))?;
@@ -338,24 +347,23 @@ async fn amend(
         fallback_url
     );
     set.execute(&mut *tx).await.map_err(Failure::writing)?;
-    audit::record(&mut tx, caller, "vendor.change", &id, Some(vendor.number), None, detail.into()).await?;
-    let vendor = one(&mut tx, &id).await?.ok_or_else(no_such_vendor)?;
+    audit::record(&mut tx, caller, "vendor.change", id, Some(vendor.number), None, detail.into()).await?;
+    let vendor = one(&mut tx, id).await?.ok_or_else(no_such_vendor)?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(vendor)
 }
 
-async fn switch(
+pub(crate) async fn switch(
     app: &App,
     caller: &Caller,
     if_match: &IfMatch,
-    named: Named,
+    id: &str,
     to: Switch,
 ) -> Result<Vendor, Failure> {
-    caller.require(Scope::ProgrammeWrite)?;
-    caller.require_operator()?;
-    let id = name_in(named, no_such_vendor)?;
+    writes(caller)?;
+    let id = possible(id, no_such_vendor)?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
-    let vendor = locked(&mut tx, if_match, &id).await?;
+    let vendor = locked(&mut tx, if_match, id).await?;
     let is_active = to.check("vendor", vendor.is_active)?;
     let set = sqlx::query!(
         "update vendor set is_active = $2, row_version = row_version + 1 where vendor_id = $1",
@@ -364,19 +372,25 @@ async fn switch(
     );
     set.execute(&mut *tx).await.map_err(Failure::writing)?;
     let action = format!("vendor.{}", to.deed());
-    audit::record(&mut tx, caller, &action, &id, Some(vendor.number), None, json!({})).await?;
-    let vendor = one(&mut tx, &id).await?.ok_or_else(no_such_vendor)?;
+    audit::record(&mut tx, caller, &action, id, Some(vendor.number), None, json!({})).await?;
+    let vendor = one(&mut tx, id).await?.ok_or_else(no_such_vendor)?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(vendor)
 }
 
 /// The vendor as it is now, until the transaction ends.
-async fn locked(conn: &mut PgConnection, if_match: &IfMatch, id: &str) -> Result<Vendor, Failure> {
+pub(super) async fn locked(conn: &mut PgConnection, if_match: &IfMatch, id: &str) -> Result<Vendor, Failure> {
     let lock = sqlx::query!("select row_version from vendor where public_id = $1 for update", id);
     lock.fetch_optional(&mut *conn).await.map_err(Failure::writing)?.ok_or_else(no_such_vendor)?;
     let vendor = one(conn, id).await?.ok_or_else(no_such_vendor)?;
     if_match.check(vendor.row_version)?;
     Ok(vendor)
+}
+
+/// Refuses whoever is no operator.
+fn writes(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::ProgrammeWrite)?;
+    caller.require_operator()
 }
 
 fn hosts(texts: &[String]) -> Result<Vec<String>, Failure> {
@@ -399,6 +413,6 @@ fn website(text: &str) -> Result<String, Failure> {
     url_rules::website(text).map_err(|bad| bad_url("website", &bad))
 }
 
-fn no_such_vendor() -> Failure {
+pub(super) fn no_such_vendor() -> Failure {
     Failure::Missing("no_such_vendor", "there is no such vendor".to_owned())
 }

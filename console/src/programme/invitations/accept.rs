@@ -1,6 +1,6 @@
 //! The other end of an invitation: whoever holds its token opens it, and accepts it once.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -9,22 +9,22 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::super::rate_input::in_per_cent;
-use super::super::shape::{json, now};
 use crate::api::given::Given;
+use crate::conventions::{Asked, Asking, json, now};
 use crate::problem::{Failure, Problem};
 use crate::server::App;
 
 /// What a sign-up page shows.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OpenedInvitation)]
-pub(super) struct Opened {
-    object: &'static str,
-    email: String,
-    vendor_id: Option<String>,
-    vendor_name: Option<String>,
-    commission_rate: Option<String>,
-    message: String,
-    expires_at: DateTime<Utc>,
+pub(crate) struct Opened {
+    pub(crate) object: &'static str,
+    pub(crate) email: String,
+    pub(crate) vendor_id: Option<String>,
+    pub(crate) vendor_name: Option<String>,
+    pub(crate) commission_rate: Option<String>,
+    pub(crate) message: String,
+    pub(crate) expires_at: DateTime<Utc>,
 }
 
 /// An invitation that was accepted.
@@ -74,19 +74,32 @@ pub async fn accept(
     (status = 200, description = "As it is", body = Opened),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(in crate::programme) async fn by_token(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
-    json(open(&app, query.as_deref().unwrap_or_default()).await)
+pub(in crate::programme) async fn by_token(
+    State(app): State<App>,
+    Asking(Token(token)): Asking<Token>,
+) -> Response {
+    json(open(&app, &token).await)
 }
 
-async fn open(app: &App, query: &str) -> Result<Opened, Failure> {
-    let mut given = Given::read(query);
-    let token = given.one("token").unwrap_or_default();
-    given.finish("token").map_err(Failure::Parameters)?;
+/// What the link in the mail holds.
+pub(crate) struct Token(String);
+
+impl Asked for Token {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let token = given.one("token").unwrap_or_default();
+        given.finish("token").map_err(Failure::Parameters)?;
+        Ok(Self(token))
+    }
+}
+
+/// Opens the invitation that has this token.
+pub(crate) async fn open(app: &App, token: &str) -> Result<Opened, Failure> {
     let opened = sqlx::query!(
         "update invitation i set opened_at = coalesce(opened_at, $2) \
          where token_sha256 = $1 and accepted_at is null and revoked_at is null and expires_at > $2 \
          returning email, message, expires_at, rate_ppm, vendor_id",
-        &token_hash(&token)[..],
+        &token_hash(token)[..],
         now()
     );
     let opened = opened.fetch_optional(&app.accounts).await.map_err(Failure::writing)?.ok_or_else(|| {

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use axum::http::HeaderMap;
 use chrono::TimeDelta;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
@@ -12,11 +11,12 @@ use utoipa::ToSchema;
 
 use super::{Invitation, one, token_hash, writes};
 use crate::auth::{Caller, Tenant};
-use crate::problem::Failure;
+use crate::conventions::now;
+use crate::problem::{Failure, unusable};
 use crate::programme::find::Shop;
 use crate::programme::notice;
 use crate::programme::rate_input::RateInput;
-use crate::programme::shape::{message, now, read, unusable};
+use crate::programme::shape::message;
 use crate::server::App;
 use crate::{audit, db};
 
@@ -32,45 +32,40 @@ const TOKEN_BYTES: usize = 32;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = InvitationWanted)]
-pub(super) struct Wanted {
-    emails: Vec<String>,
+pub(crate) struct Wanted {
+    pub(crate) emails: Vec<String>,
     /// Whom they would promote from their approval on.
-    vendor_id: Option<String>,
+    pub(crate) vendor_id: Option<String>,
     /// At which commission.
-    rate_ppm: Option<u32>,
-    rate: Option<String>,
+    pub(crate) rate_ppm: Option<u32>,
+    pub(crate) rate: Option<String>,
     #[serde(default)]
-    message: String,
+    pub(crate) message: String,
 }
 
 /// What became of every address.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = InvitationOutcomes)]
-pub(super) struct Outcomes {
-    object: &'static str,
-    sent: usize,
-    data: Vec<Outcome>,
+pub(crate) struct Outcomes {
+    pub(crate) object: &'static str,
+    pub(crate) sent: usize,
+    pub(crate) data: Vec<Outcome>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = InvitationOutcome)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// As it was given.
-    email: String,
+    pub(crate) email: String,
     /// `sent`, `invalid_email`, `repeated`, `already_invited` or `already_affiliate`.
-    outcome: &'static str,
+    pub(crate) outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    invitation: Option<Invitation>,
+    pub(crate) invitation: Option<Invitation>,
 }
 
-pub(super) async fn all(
-    app: &App,
-    caller: &Caller,
-    headers: &HeaderMap,
-    bytes: &[u8],
-) -> Result<Outcomes, Failure> {
+/// Invites everybody who can be invited, and says of each what became of it.
+pub(crate) async fn all(app: &App, caller: &Caller, wanted: Wanted) -> Result<Outcomes, Failure> {
     writes(caller)?;
-    let wanted: Wanted = read(headers, bytes)?;
     if wanted.emails.is_empty() || wanted.emails.len() > MAX_ADDRESSES {
         let detail = format!("`emails` must have 1 to {MAX_ADDRESSES} addresses");
         return Err(unusable("emails", "too_many", detail));

@@ -2,8 +2,7 @@
 
 use common::ids::Code;
 
-use crate::problem::Failure;
-use crate::programme::shape::unusable;
+use crate::problem::{Failure, unusable};
 
 /// Characters of a random code. Of 62^10 codes a million links are one in 8·10^11: nobody finds one by trying.
 const LENGTH: usize = 10;

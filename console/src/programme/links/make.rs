@@ -13,9 +13,8 @@ use super::code;
 use super::standing::Standing;
 use crate::audit;
 use crate::auth::{Caller, Scope, Tenant};
-use crate::problem::Failure;
+use crate::problem::{Failure, unusable};
 use crate::programme::find::{self, Shop};
-use crate::programme::shape::unusable;
 
 /// Random codes that are tried before giving up: the first is free but for one in 10^11.
 const TRIES: u32 = 3;
@@ -26,16 +25,16 @@ const MAX_AHEAD: TimeDelta = TimeDelta::days(20 * 366);
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LinkWanted)]
-pub(super) struct Wanted {
-    pub(super) vendor_id: Option<String>,
-    pub(super) product_id: Option<String>,
+pub(crate) struct Wanted {
+    pub(crate) vendor_id: Option<String>,
+    pub(crate) product_id: Option<String>,
     /// For operators: whose it will be.
-    pub(super) affiliate_id: Option<String>,
+    pub(crate) affiliate_id: Option<String>,
     /// Where it leads; the product's page unless given.
-    pub(super) destination: Option<String>,
+    pub(crate) destination: Option<String>,
     /// Random unless given.
-    pub(super) code: Option<String>,
-    pub(super) expiry_date: Option<DateTime<Utc>>,
+    pub(crate) code: Option<String>,
+    pub(crate) expiry_date: Option<DateTime<Utc>>,
 }
 
 /// Makes links for one caller, in one transaction, at one instant.
@@ -49,16 +48,13 @@ pub(super) struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    /// Refuses whoever may not make links: those are affiliates and operators.
+    /// Refuses whoever may not make links.
     pub(super) fn new(
         caller: &'a Caller,
         redirect_url: &'a str,
         now: DateTime<Utc>,
     ) -> Result<Self, Failure> {
-        caller.require(Scope::ProgrammeWrite)?;
-        if matches!(caller.tenant, Tenant::Vendor(_)) {
-            return Err(Failure::OperatorsOnly);
-        }
+        may(caller)?;
         Ok(Self { caller, redirect_url, now, shops: HashMap::new(), standings: HashMap::new() })
     }
 
@@ -112,6 +108,12 @@ impl<'a> Maker<'a> {
         self.standings.insert((vendor, affiliate), standing.clone());
         Ok(standing)
     }
+}
+
+/// Refuses whoever may not make links: those are affiliates and operators.
+pub(super) fn may(caller: &Caller) -> Result<(), Failure> {
+    caller.require(Scope::ProgrammeWrite)?;
+    if matches!(caller.tenant, Tenant::Vendor(_)) { Err(Failure::OperatorsOnly) } else { Ok(()) }
 }
 
 /// A link that may be made, under whatever code.

@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 use super::make::{Maker, Wanted};
 use crate::auth::Caller;
 use crate::conventions::idempotency::once_within;
-use crate::db;
-use crate::problem::{BadParameter, Failure, Problem};
-use crate::programme::shape::{json, now, read, unusable};
+use crate::conventions::{json, now};
+use crate::problem::{BadParameter, Failure, Problem, unusable};
 use crate::server::App;
+use crate::{body, db};
 
 /// Links of one batch: a second's work.
 const MAX_BATCH: usize = 500;
@@ -32,32 +32,32 @@ const COLUMNS: [&str; 6] = ["vendor_id", "product_id", "affiliate_id", "destinat
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LinkBatch)]
-pub(super) struct Batch {
-    links: Vec<Wanted>,
+pub(crate) struct Batch {
+    pub(crate) links: Vec<Wanted>,
 }
 
 /// What became of all.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LinkOutcomes)]
-pub(super) struct Outcomes {
-    object: &'static str,
-    created: usize,
-    refused: usize,
-    data: Vec<Outcome>,
+pub(crate) struct Outcomes {
+    pub(crate) object: &'static str,
+    pub(crate) created: usize,
+    pub(crate) refused: usize,
+    pub(crate) data: Vec<Outcome>,
 }
 
 /// What became of one.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LinkOutcome)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// Its place: counted from 0 in a batch; in a file from 1, which is the heading.
-    row: usize,
-    outcome: &'static str,
+    pub(crate) row: usize,
+    pub(crate) outcome: &'static str,
     /// Of the link.
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
+    pub(crate) code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<BadParameter>,
+    pub(crate) error: Option<BadParameter>,
 }
 
 /// Makes up to 500 links.
@@ -100,9 +100,11 @@ pub(in crate::programme) async fn import(
     once_within(MAX_BODY, app, caller, request, work).await
 }
 
-type Numbered = (usize, Result<Wanted, Failure>);
+/// A link that is wanted, or why it cannot be, and its place.
+pub(crate) type Numbered = (usize, Result<Wanted, Failure>);
 
-async fn make(app: &App, caller: &Caller, wanted: Vec<Numbered>) -> Result<Outcomes, Failure> {
+/// Makes what can be made, and says of each what became of it.
+pub(crate) async fn make(app: &App, caller: &Caller, wanted: Vec<Numbered>) -> Result<Outcomes, Failure> {
     let mut maker = Maker::new(caller, &app.redirect_url, now())?;
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
     let mut data = Vec::with_capacity(wanted.len());
@@ -136,7 +138,7 @@ fn told(failure: Failure) -> Result<BadParameter, Failure> {
 }
 
 fn read_batch(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Numbered>, Failure> {
-    let Batch { links } = read(headers, bytes)?;
+    let Batch { links } = body::json(headers, bytes)?;
     if links.is_empty() || links.len() > MAX_BATCH {
         return Err(unusable("links", "too_many", format!("`links` must have 1 to {MAX_BATCH} entries")));
     }
@@ -148,6 +150,11 @@ fn read_file(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Numbered>, Failure
     if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv") {
         return Err(Failure::MediaType("text/csv"));
     }
+    rows(bytes)
+}
+
+/// The links of a CSV file.
+pub(crate) fn rows(bytes: &[u8]) -> Result<Vec<Numbered>, Failure> {
     // Spreadsheets write a mark of their encoding first.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bytes);

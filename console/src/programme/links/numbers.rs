@@ -12,29 +12,29 @@ use crate::report::visits;
 /// Clicks, orders and commission of a link.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = LinkNumbers)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     /// By people.
-    clicks: u64,
+    pub(crate) clicks: u64,
     /// By programs.
-    filtered_clicks: u64,
+    pub(crate) filtered_clicks: u64,
     /// Distinct people, where one link is asked for: a union over all its days.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unique_visits: Option<u64>,
+    pub(crate) unique_visits: Option<u64>,
     /// Credited orders, cancelled ones left out.
-    orders: u64,
+    pub(crate) orders: u64,
     /// Orders for each human click, in percent to four places; null without clicks.
-    conversion_rate: Option<f64>,
+    pub(crate) conversion_rate: Option<f64>,
     /// By currency: amounts of two currencies are never added up.
-    total_commission: Vec<Commission>,
+    pub(crate) total_commission: Vec<Commission>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LinkCommission)]
-pub(super) struct Commission {
-    currency: String,
-    orders: u64,
-    revenue_minor: i64,
-    commission_minor: i64,
+pub(crate) struct Commission {
+    pub(crate) currency: String,
+    pub(crate) orders: u64,
+    pub(crate) revenue_minor: i64,
+    pub(crate) commission_minor: i64,
 }
 
 impl Numbers {

@@ -1,6 +1,6 @@
 //! A link as people see it before they share it: where it would lead, and as a picture to scan.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use common::destination::{Macro, SUBS, Template, Values};
@@ -9,13 +9,12 @@ use fast_qr::{ECL, QRBuilder};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Row, code_in, no_such_link, one};
+use super::{Row, no_such_link, one, possible_code};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
+use crate::conventions::{Asked, Asking, Named, json, now};
 use crate::db;
 use crate::problem::{Failure, ForPrograms, Problem};
-use crate::programme::find::Named;
-use crate::programme::shape::{json, now};
 use crate::server::App;
 
 /// What stands where a click's token will be.
@@ -29,15 +28,19 @@ const DEVICE: &str = "mobile";
 const BROWSER: &str = "safari";
 const OS: &str = "ios";
 
+/// The sub-ids of a preview.
+#[derive(Debug, Default)]
+pub(crate) struct Subs(pub(crate) [String; SUBS]);
+
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LinkPreview)]
-pub(super) struct Preview {
-    object: &'static str,
-    code: String,
+pub(crate) struct Preview {
+    pub(crate) object: &'static str,
+    pub(crate) code: String,
     /// Where a shopper would be sent.
-    url: String,
+    pub(crate) url: String,
     /// `active`, `paused` or `expired`: only an active link is followed like this.
-    status: String,
+    pub(crate) status: String,
 }
 
 /// Where a link would lead, with these sub-ids.
@@ -55,10 +58,10 @@ pub(super) struct Preview {
 pub(in crate::programme) async fn preview(
     State(app): State<App>,
     caller: Caller,
-    named: Named,
-    RawQuery(query): RawQuery,
+    Named(code): Named,
+    Asking(subs): Asking<Subs>,
 ) -> Response {
-    json(filled(&app, &caller, named, query.as_deref().unwrap_or_default()).await)
+    json(filled(&app, &caller, &code, &subs).await)
 }
 
 /// The link as a picture.
@@ -68,8 +71,8 @@ pub(in crate::programme) async fn preview(
     (status = 200, description = "A picture", body = String, content_type = "image/svg+xml"),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
-pub(in crate::programme) async fn qr(State(app): State<App>, caller: Caller, named: Named) -> Response {
-    match drawn(&app, &caller, named).await {
+pub(in crate::programme) async fn qr(State(app): State<App>, caller: Caller, Named(code): Named) -> Response {
+    match drawn(&app, &caller, &code).await {
         Ok(svg) => {
             let headers = [
                 (header::CONTENT_TYPE, "image/svg+xml"),
@@ -81,18 +84,30 @@ pub(in crate::programme) async fn qr(State(app): State<App>, caller: Caller, nam
     }
 }
 
-async fn filled(app: &App, caller: &Caller, named: Named, query: &str) -> Result<Preview, Failure> {
+impl Asked for Subs {
+    fn read(query: &str) -> Result<Self, Failure> {
+        let mut given = Given::read(query);
+        let subs = ["sub1", "sub2", "sub3", "sub4", "sub5"].map(|name| {
+            let sub = given.one(name).unwrap_or_default();
+            if sub.chars().count() > MAX_SUB {
+                given.refuse(name, "too_long", format!("`{name}` may have {MAX_SUB} characters here"));
+            }
+            sub
+        });
+        given.finish("sub1, sub2, sub3, sub4, sub5").map_err(Failure::Parameters)?;
+        Ok(Self(subs))
+    }
+}
+
+/// Where a link would lead.
+pub(crate) async fn filled(
+    app: &App,
+    caller: &Caller,
+    code: &str,
+    Subs(subs): &Subs,
+) -> Result<Preview, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let mut given = Given::read(query);
-    let subs = ["sub1", "sub2", "sub3", "sub4", "sub5"].map(|name| {
-        let sub = given.one(name).unwrap_or_default();
-        if sub.chars().count() > MAX_SUB {
-            given.refuse(name, "too_long", format!("`{name}` may have {MAX_SUB} characters here"));
-        }
-        sub
-    });
-    given.finish("sub1, sub2, sub3, sub4, sub5").map_err(Failure::Parameters)?;
-    let row = found(app, caller, named).await?;
+    let row = found(app, caller, code).await?;
     let template = Template::compile(&row.destination)
         .map_err(|error| Failure::Fault(format!("a stored destination cannot be followed: {error}")))?;
     let subs: [&[u8]; SUBS] = std::array::from_fn(|i| subs[i].as_bytes());
@@ -120,9 +135,10 @@ fn value(row: &Row, name: Macro) -> String {
     }
 }
 
-async fn drawn(app: &App, caller: &Caller, named: Named) -> Result<String, Failure> {
+/// The link as an SVG.
+pub(crate) async fn drawn(app: &App, caller: &Caller, code: &str) -> Result<String, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let row = found(app, caller, named).await?;
+    let row = found(app, caller, code).await?;
     let url = format!("{}/{}", app.redirect_url, row.code);
     // A quarter may be dirty or covered, as on a flyer.
     let qr = QRBuilder::new(url).ecl(ECL::Q).build();
@@ -130,8 +146,8 @@ async fn drawn(app: &App, caller: &Caller, named: Named) -> Result<String, Failu
     Ok(SvgBuilder::default().to_str(&qr))
 }
 
-async fn found(app: &App, caller: &Caller, named: Named) -> Result<Row, Failure> {
-    let code = code_in(named)?;
+async fn found(app: &App, caller: &Caller, code: &str) -> Result<Row, Failure> {
+    let code = possible_code(code)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    one(&mut snapshot, &code).await?.ok_or_else(no_such_link)
+    one(&mut snapshot, code).await?.ok_or_else(no_such_link)
 }
