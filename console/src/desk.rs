@@ -14,26 +14,26 @@ mod shape;
 pub(crate) mod statement;
 mod story;
 
-use axum::Router;
-use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::server::App;
 
-/// The routes of the desk.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route(orders::PATH, get(orders::list))
-        .route("/v1/orders/{order_id}", get(orders::show))
-        .route("/v1/orders/{order_id}/explanation", get(explanation::show))
-        .route(holds::PATH, get(holds::list))
-        .route("/v1/holds/{order_id}/{flag}/release", post(holds::release))
-        .route("/v1/holds/{order_id}/{flag}/confirm", post(holds::confirm))
-        .route(payouts::PATH, get(payouts::list).post(payouts::request))
-        .route("/v1/payouts/{payout_batch_id}", get(payouts::show))
-        .route("/v1/payouts/{payout_batch_id}/csv", get(export::file))
-        .route("/v1/payouts/{payout_batch_id}/approve", post(payouts::approve))
-        .route("/v1/payouts/{payout_batch_id}/reject", post(payouts::reject))
-        .route("/v1/affiliates/{affiliate_id}/statement", get(statement::show))
-        .route(events::PATH, get(events::list))
-        .route("/v1/order-events/{vendor_id}/{event_id}/unpark", post(events::unpark))
+/// The routes of the desk, with what `/openapi.json` says of them.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(orders::list))
+        .routes(routes!(orders::show))
+        .routes(routes!(explanation::show))
+        .routes(routes!(holds::list))
+        .routes(routes!(holds::release))
+        .routes(routes!(holds::confirm))
+        .routes(routes!(payouts::list, payouts::request))
+        .routes(routes!(payouts::show))
+        .routes(routes!(export::file))
+        .routes(routes!(payouts::approve))
+        .routes(routes!(payouts::reject))
+        .routes(routes!(statement::show))
+        .routes(routes!(events::list))
+        .routes(routes!(events::unpark))
 }

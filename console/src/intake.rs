@@ -5,6 +5,7 @@
 
 mod answer;
 mod assign;
+pub(crate) mod described;
 mod door;
 mod draft;
 mod endpoint;
@@ -25,17 +26,23 @@ mod woocommerce;
 mod write;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use self::door::Door;
 use crate::server::App;
 
-/// The routes of the door.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/orders", post(orders::one))
-        .route("/v1/orders/batch", post(orders::batch))
-        .route("/v1/webhooks/{webhook_endpoint_id}", post(webhook::receive))
-        .route("/v1/postback/{webhook_endpoint_id}", get(postback::receive).post(postback::receive))
-        .route("/clk.js", get(snippet::show))
+/// The routes of the door, with what `/openapi.json` says of them.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(orders::one))
+        .routes(routes!(orders::batch))
+        .routes(routes!(webhook::receive))
+        .routes(routes!(postback::opened, postback::posted))
+}
+
+/// The script for shops' pages.
+pub fn script() -> Router<App> {
+    Router::new().route("/clk.js", get(snippet::show))
 }

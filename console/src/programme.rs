@@ -21,6 +21,7 @@ pub(crate) mod rates;
 pub(crate) mod requests;
 pub(crate) mod shape;
 mod standing;
+pub(crate) mod terms;
 pub(crate) mod vendors;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -35,6 +36,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(vendors::show, vendors::change))
         .routes(routes!(vendors::activate))
         .routes(routes!(vendors::deactivate))
+        .routes(routes!(terms::list, terms::agree))
         .routes(routes!(products::list, products::create))
         .routes(routes!(products::show, products::change))
         .routes(routes!(rates::of_product, rates::set))

@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -92,16 +91,16 @@ pub fn router(app: App, requests_per_minute: u32) -> Router {
         .merge(programme::routes())
         .merge(affiliates::routes())
         .merge(documents::routes())
+        .merge(desk::routes())
+        .merge(intake::routes())
+        .merge(api::routes())
         .split_for_parts();
     Router::new()
-        .route(api::LINKS_PATH, get(api::links))
-        .route("/v1/reports/summary", get(api::summary))
         .merge(pages::routes())
         .merge(described)
         .merge(openapi::routes(&openapi))
         .merge(assets::routes())
-        .merge(desk::routes())
-        .merge(intake::routes())
+        .merge(intake::script())
         .fallback(guard::nowhere)
         .method_not_allowed_fallback(guard::other_method)
         .layer(CompressionLayer::new())

@@ -26,6 +26,7 @@ const KEY_ID: usize = 8;
 
 /// A key, without its secret.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ApiKey)]
 pub(crate) struct KeyAnswer {
     #[schema(example = "api_key")]
     pub(crate) object: &'static str,
@@ -45,6 +46,7 @@ pub(crate) struct KeyAnswer {
 /// A key to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ApiKeyWanted)]
 pub(crate) struct Wanted {
     #[schema(example = "Checkout of the shop", max_length = 200)]
     pub(crate) name: String,

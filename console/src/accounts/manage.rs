@@ -30,6 +30,7 @@ const MAX_NAME: usize = 200;
 
 /// Somebody who may sign in.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
 pub(crate) struct AccountAnswer {
     #[schema(example = "account")]
     pub(crate) object: &'static str,
@@ -55,6 +56,7 @@ pub(crate) struct AccountAnswer {
 /// Somebody to be let in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountWanted)]
 pub(crate) struct Wanted {
     #[schema(example = "ada@example.com")]
     pub(crate) email: String,
@@ -71,6 +73,7 @@ pub(crate) struct Wanted {
 /// What may change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountChange)]
 pub(crate) struct Change {
     pub(crate) name: Option<String>,
     /// One operator's role for another: `admin`, `reviewer` or `finance`.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use common::link::Standing;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::report::earnings::{Earnings, Money};
 use crate::report::links::LinkReport;
@@ -11,7 +12,8 @@ use crate::report::visits::Union;
 use crate::report::{Bucket, Granularity, Range};
 
 /// A page of links.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LinkReports)]
 pub(crate) struct LinkList {
     pub(crate) object: &'static str,
     pub(crate) url: &'static str,
@@ -22,14 +24,16 @@ pub(crate) struct LinkList {
 }
 
 /// The span that was used: the one asked for, widened to whole buckets.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReportSpan)]
 pub(crate) struct Span {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) granularity: Granularity,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LinkReport)]
 pub(crate) struct LinkAnswer {
     pub(crate) object: &'static str,
     pub(crate) link_id: i64,
@@ -39,6 +43,7 @@ pub(crate) struct LinkAnswer {
     pub(crate) affiliate: String,
     pub(crate) destination: String,
     pub(crate) is_active: bool,
+    /// `active`, `paused` or `expired`.
     pub(crate) standing: &'static str,
     pub(crate) expiry_date: Option<String>,
     pub(crate) human_clicks: u64,
@@ -52,7 +57,8 @@ pub(crate) struct LinkAnswer {
 }
 
 /// What the clicks brought. All null when the span cuts a day in two.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReportEarnings)]
 pub(crate) struct EarningsAnswer {
     /// Credited orders, cancelled ones left out.
     pub(crate) orders: Option<u64>,
@@ -62,7 +68,8 @@ pub(crate) struct EarningsAnswer {
     pub(crate) earnings: Option<Vec<MoneyAnswer>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReportMoney)]
 pub(crate) struct MoneyAnswer {
     pub(crate) currency: String,
     pub(crate) orders: u64,
@@ -71,7 +78,8 @@ pub(crate) struct MoneyAnswer {
     pub(crate) commission_minor: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReportBucket)]
 pub(crate) struct BucketAnswer {
     pub(crate) start: String,
     pub(crate) human_clicks: u64,
@@ -82,7 +90,8 @@ pub(crate) struct BucketAnswer {
 }
 
 /// The whole programme.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProgrammeReport)]
 pub(crate) struct SummaryAnswer {
     pub(crate) object: &'static str,
     #[serde(flatten)]

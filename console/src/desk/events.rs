@@ -4,22 +4,24 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 use tracing::info;
+use utoipa::ToSchema;
 
-use super::decision::Decision;
+use super::decision::{Decision, Note};
 use super::holds::enqueue;
 use super::shape::{NothingFits, vendor_of};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{Asked, Asking, List, Named, Page, json, time, unknown_cursor};
 use crate::db;
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::report::parked::{self, Parked, Place};
 use crate::server::App;
 
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/order-events";
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ParkedEvent)]
 pub(crate) struct EventAnswer {
     pub(crate) object: &'static str,
     /// Its place in the list: what `starting_after` takes.
@@ -44,11 +46,27 @@ pub(crate) struct Filter {
 }
 
 /// One page of parked events, those that have waited longest first.
+#[utoipa::path(get, path = PATH, tag = "orders", params(
+    ("parked" = bool, Query, description = "`true`: only parked events are listed"),
+    ("vendor" = Option<i64>, Query, description = "Only this vendor's"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page, those that have waited longest first", body = List<EventAnswer>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
     json(page(&app, &caller, &filter).await)
 }
 
 /// Lets a parked event take part.
+#[utoipa::path(post, path = "/v1/order-events/{vendor_id}/{event_id}/unpark", tag = "orders", request_body = Note, params(
+    ("vendor_id" = i64, Path, description = "The vendor's number"),
+    ("event_id" = String, Path, description = "As the shop named it"),
+), responses(
+    (status = 200, description = "It takes part", body = EventAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn unpark(
     State(app): State<App>,
     caller: Caller,

@@ -8,6 +8,7 @@ use common::attribution::Verdict;
 use common::commission;
 use common::rate::Rate;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::holds::HoldAnswer;
 use super::orders::folded;
@@ -17,7 +18,7 @@ use crate::api::answer::rfc3339;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{Named, json, possible, time};
 use crate::db;
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::report::breakdown::name_of_channel;
 use crate::report::explanation::{self, Candidate, Entry, Terms};
 use crate::report::holds;
@@ -25,7 +26,8 @@ use crate::report::orders::{self, LineFacts, OrderFacts, Reported};
 use crate::server::App;
 
 /// The whole story of one order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderExplanation)]
 pub(crate) struct Explanation {
     pub(crate) object: &'static str,
     pub(crate) order_id: String,
@@ -53,7 +55,8 @@ pub(crate) struct Explanation {
     pub(crate) events: Vec<EventAnswer>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExplanationCredited)]
 pub(crate) struct Credited {
     pub(crate) by: Option<String>,
     pub(crate) link: Option<String>,
@@ -62,7 +65,8 @@ pub(crate) struct Credited {
     pub(crate) click_at: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExplanationTerms)]
 pub(crate) struct TermsAnswer {
     pub(crate) since: String,
     pub(crate) window_days: i32,
@@ -70,7 +74,8 @@ pub(crate) struct TermsAnswer {
     pub(crate) attribution: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExplanationCandidate)]
 pub(crate) struct CandidateAnswer {
     pub(crate) kind: String,
     /// The token as it came, or the coupon code.
@@ -87,7 +92,8 @@ pub(crate) struct CandidateAnswer {
     pub(crate) affiliate: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExplanationLine)]
 pub(crate) struct LineAnswer {
     pub(crate) item_id: String,
     pub(crate) name: Option<String>,
@@ -104,7 +110,8 @@ pub(crate) struct LineAnswer {
     pub(crate) commission_minor: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExplanationEntry)]
 pub(crate) struct EntryAnswer {
     pub(crate) ledger_tx_id: i64,
     pub(crate) at: String,
@@ -117,7 +124,8 @@ pub(crate) struct EntryAnswer {
     pub(crate) amount_minor: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExplanationEvent)]
 pub(crate) struct EventAnswer {
     pub(crate) event_id: String,
     pub(crate) kind: String,
@@ -167,6 +175,12 @@ pub(super) struct Heard {
 }
 
 /// One order explained.
+#[utoipa::path(get, path = "/v1/orders/{order_id}/explanation", tag = "orders", params(
+    ("order_id" = String, Path, description = "`ord_…`"),
+), responses(
+    (status = 200, description = "Why it is credited as it is", body = Explanation),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(order_id): Named) -> Response {
     json(explain(&app, &caller, &order_id).await)
 }

@@ -9,7 +9,7 @@ use super::payouts::{may_look, no_such_payout};
 use crate::auth::Caller;
 use crate::conventions::{Named, possible};
 use crate::db;
-use crate::problem::{Failure, ForPrograms};
+use crate::problem::{Failure, ForPrograms, Problem};
 use crate::report::payouts::{self, Batch, PayoutLine};
 use crate::server::App;
 
@@ -33,6 +33,12 @@ const HEADING: [&str; 12] = [
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '＠'];
 
 /// The lines of a batch as a file.
+#[utoipa::path(get, path = "/v1/payouts/{payout_batch_id}/csv", tag = "payouts", params(
+    ("payout_batch_id" = String, Path),
+), responses(
+    (status = 200, description = "The lines as a file", body = String, content_type = "text/csv"),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn file(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
     match read(&app, &caller, &id).await {
         Ok((name, text)) => {

@@ -6,14 +6,15 @@ use common::fraud::Flag;
 use serde::Serialize;
 use sqlx::PgConnection;
 use tracing::info;
+use utoipa::ToSchema;
 
-use super::decision::Decision;
+use super::decision::{Decision, Note};
 use super::shape::{NothingFits, vendor_of};
 use crate::api::given::{Given, is_name};
 use crate::auth::{Caller, Scope};
 use crate::conventions::{Asked, Asking, List, Named, Page, json, time, unknown_cursor};
 use crate::db;
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::report::holds::{self, Hold};
 use crate::server::App;
 
@@ -24,7 +25,8 @@ pub(super) const PATH: &str = "/v1/holds";
 const STATES: [&str; 3] = ["open", "released", "confirmed"];
 
 /// One hold.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Hold)]
 pub(crate) struct HoldAnswer {
     pub(crate) object: &'static str,
     /// Its place in the list: what `starting_after` takes.
@@ -74,11 +76,27 @@ pub(crate) struct Filter {
 }
 
 /// One page of holds, those that have waited longest first.
+#[utoipa::path(get, path = PATH, tag = "holds", params(
+    ("vendor" = Option<i64>, Query, description = "Only this vendor's"),
+    ("state" = Option<String>, Query, description = "`open`, `released` or `confirmed`"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page, those that have waited longest first", body = List<HoldAnswer>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
     json(page(&app, &caller, &filter).await)
 }
 
 /// Lets a commission go.
+#[utoipa::path(post, path = "/v1/holds/{order_id}/{flag}/release", tag = "holds", request_body = Note, params(
+    ("order_id" = String, Path, description = "`ord_…`"),
+    ("flag" = String, Path, description = "Why it is held: `self_referral`, `fast_order`, …"),
+), responses(
+    (status = 200, description = "Released", body = HoldAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn release(
     State(app): State<App>,
     caller: Caller,
@@ -89,6 +107,13 @@ pub(super) async fn release(
 }
 
 /// Keeps a commission back for good.
+#[utoipa::path(post, path = "/v1/holds/{order_id}/{flag}/confirm", tag = "holds", request_body = Note, params(
+    ("order_id" = String, Path, description = "`ord_…`"),
+    ("flag" = String, Path, description = "Why it is held: `self_referral`, `fast_order`, …"),
+), responses(
+    (status = 200, description = "Kept back for good", body = HoldAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn confirm(
     State(app): State<App>,
     caller: Caller,

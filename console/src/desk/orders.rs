@@ -5,6 +5,7 @@ use axum::response::Response;
 use chrono::{DateTime, TimeDelta};
 use common::order::{Customer, Delivery, Event, Folded, Status, fold};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::holds::HoldAnswer;
 use super::shape::{NothingFits, no_such_order, vendor_of};
@@ -12,7 +13,8 @@ use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{Asked, Asking, List, Named, Page, json, possible, time, unknown_cursor};
 use crate::db;
-use crate::problem::Failure;
+use crate::intake::described;
+use crate::problem::{Failure, Problem};
 use crate::report::breakdown::name_of_channel;
 use crate::report::holds;
 use crate::report::orders::{self, Filter, LineFacts, OrderFacts, Reported, Sibling};
@@ -22,7 +24,8 @@ use crate::server::App;
 pub(super) const PATH: &str = "/v1/orders";
 
 /// One order, as lists show it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
 pub(crate) struct OrderAnswer {
     pub(crate) object: &'static str,
     pub(crate) order_id: String,
@@ -50,11 +53,14 @@ pub(crate) struct OrderAnswer {
 }
 
 /// One order in detail.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderDetail)]
 pub(crate) struct OrderDetail {
     #[serde(flatten)]
     pub(crate) order: OrderAnswer,
+    #[schema(value_type = Option<described::Customer>)]
     pub(crate) customer: Option<Customer>,
+    #[schema(value_type = Option<described::Delivery>)]
     pub(crate) delivery: Option<Delivery>,
     pub(crate) items: Vec<ItemAnswer>,
     pub(crate) holds: Vec<HoldAnswer>,
@@ -63,7 +69,8 @@ pub(crate) struct OrderDetail {
     pub(crate) siblings: Option<Vec<SiblingAnswer>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderItem)]
 pub(crate) struct ItemAnswer {
     pub(crate) item_id: String,
     pub(crate) product_id: Option<i64>,
@@ -77,7 +84,8 @@ pub(crate) struct ItemAnswer {
     pub(crate) commission_minor: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderSibling)]
 pub(crate) struct SiblingAnswer {
     pub(crate) order_id: String,
     pub(crate) order_ref: String,
@@ -91,11 +99,31 @@ pub(crate) struct SiblingAnswer {
 }
 
 /// One page of orders, newest first.
+#[utoipa::path(get, path = PATH, tag = "orders", params(
+    ("vendor" = Option<i64>, Query, description = "Only this vendor's"),
+    ("affiliate" = Option<i64>, Query, description = "Only those credited to this affiliate"),
+    ("link" = Option<String>, Query, description = "Only those credited to the link with this code"),
+    ("status" = Option<String>, Query, description = "`Abandoned`, `Pending`, `Completed`, `Paid`, `Refunded` or `Cancelled`"),
+    ("currency" = Option<String>, Query, description = "Three capitals"),
+    ("from" = Option<String>, Query, description = "Ordered then or later"),
+    ("to" = Option<String>, Query, description = "Ordered before"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page, newest first", body = List<OrderAnswer>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): Asking<Orders>) -> Response {
     json(page(&app, &caller, &asked).await)
 }
 
 /// One order.
+#[utoipa::path(get, path = "/v1/orders/{order_id}", tag = "orders", params(
+    ("order_id" = String, Path, description = "`ord_…`"),
+), responses(
+    (status = 200, description = "The order with all its parts", body = OrderDetail),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(order_id): Named) -> Response {
     json(detail(&app, &caller, &order_id).await)
 }

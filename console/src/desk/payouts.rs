@@ -9,15 +9,16 @@ use common::money::{Currency, MAX_MINOR};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tracing::info;
+use utoipa::ToSchema;
 
-use super::decision::Decision;
+use super::decision::{Decision, Note};
 use super::shape::{NothingFits, require_any, vendor_of};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{
     Asked, Asking, List, Named, Object, Page, created, json, now, possible, time, unknown_cursor,
 };
-use crate::problem::{Failure, unusable};
+use crate::problem::{Failure, Problem, unusable};
 use crate::report::payouts::{self, Batch, Filter, MAX_ORDERS, PayoutLine, PayoutOrder};
 use crate::server::App;
 use crate::{body, db};
@@ -32,7 +33,8 @@ const READERS: [Scope; 3] = [Scope::ReportsRead, Scope::PayoutsWrite, Scope::Pay
 const STATES: [&str; 6] = ["requested", "open", "empty", "approved", "paid", "rejected"];
 
 /// One batch, as lists show it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Payout)]
 pub(crate) struct BatchAnswer {
     pub(crate) object: &'static str,
     pub(crate) payout_batch_id: String,
@@ -54,7 +56,8 @@ pub(crate) struct BatchAnswer {
 }
 
 /// One batch in detail.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PayoutDetail)]
 pub(crate) struct BatchDetail {
     #[serde(flatten)]
     pub(crate) batch: BatchAnswer,
@@ -63,7 +66,8 @@ pub(crate) struct BatchDetail {
     pub(crate) has_more_orders: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PayoutLine)]
 pub(crate) struct LineAnswer {
     pub(crate) vendor_id: i64,
     pub(crate) vendor: String,
@@ -75,7 +79,8 @@ pub(crate) struct LineAnswer {
     pub(crate) orders: Vec<OrderPart>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PayoutOrder)]
 pub(crate) struct OrderPart {
     pub(crate) order_id: String,
     pub(crate) order_ref: String,
@@ -86,8 +91,9 @@ pub(crate) struct OrderPart {
 }
 
 /// What is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PayoutWanted)]
 pub(crate) struct Wanted {
     pub(crate) currency: String,
     pub(crate) vendor_id: Option<i64>,
@@ -120,16 +126,36 @@ pub(crate) struct Batches {
 }
 
 /// One page of batches, newest first.
+#[utoipa::path(get, path = PATH, tag = "payouts", params(
+    ("vendor" = Option<i64>, Query, description = "Only this vendor's"),
+    ("state" = Option<String>, Query, description = "`requested`, `open`, `empty`, `approved`, `paid` or `rejected`"),
+    ("currency" = Option<String>, Query, description = "Three capitals"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+), responses(
+    (status = 200, description = "A page, newest first", body = List<BatchAnswer>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): Asking<Batches>) -> Response {
     json(page(&app, &caller, &asked).await)
 }
 
 /// One batch with its lines and their orders.
+#[utoipa::path(get, path = "/v1/payouts/{payout_batch_id}", tag = "payouts", params(
+    ("payout_batch_id" = String, Path),
+), responses(
+    (status = 200, description = "The batch with its lines and their orders", body = BatchDetail),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
     json(detail(&app, &caller, &id).await)
 }
 
 /// Asks for a batch.
+#[utoipa::path(post, path = PATH, tag = "payouts", request_body = Wanted, responses(
+    (status = 202, description = "Asked for; it is collected in a moment", body = BatchAnswer, headers(("location" = String, description = "Where it will be"))),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn request(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let asked = async {
         may_ask(&caller)?;
@@ -144,6 +170,12 @@ pub(super) async fn request(State(app): State<App>, caller: Caller, request: Req
 }
 
 /// Approves a batch that somebody else asked for.
+#[utoipa::path(post, path = "/v1/payouts/{payout_batch_id}/approve", tag = "payouts", request_body = Note, params(
+    ("payout_batch_id" = String, Path),
+), responses(
+    (status = 200, description = "Approved", body = BatchAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn approve(
     State(app): State<App>,
     caller: Caller,
@@ -154,6 +186,12 @@ pub(super) async fn approve(
 }
 
 /// Rejects a batch that somebody else asked for, with a reason.
+#[utoipa::path(post, path = "/v1/payouts/{payout_batch_id}/reject", tag = "payouts", request_body = Note, params(
+    ("payout_batch_id" = String, Path),
+), responses(
+    (status = 200, description = "Rejected", body = BatchAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn reject(
     State(app): State<App>,
     caller: Caller,

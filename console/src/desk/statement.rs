@@ -5,6 +5,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::shape::vendor_of;
 use crate::api::answer::rfc3339;
@@ -12,11 +13,12 @@ use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{Asked, Asking, Named, Page, json, now, unknown_cursor};
 use crate::db;
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::report::statement::{self, Booking, Holder, Place, Question, Sums, VendorSums};
 use crate::server::App;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Statement)]
 pub(crate) struct StatementAnswer {
     pub(crate) object: &'static str,
     pub(crate) affiliate_id: i64,
@@ -33,8 +35,9 @@ pub(crate) struct StatementAnswer {
 }
 
 /// `opening + earned − reversed − paid = closing = pending + payable`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "every amount of the API says its unit")]
+#[schema(as = StatementSums)]
 pub(crate) struct SumsAnswer {
     pub(crate) opening_minor: i64,
     pub(crate) earned_minor: i64,
@@ -45,7 +48,8 @@ pub(crate) struct SumsAnswer {
     pub(crate) payable_minor: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StatementVendor)]
 pub(crate) struct VendorAnswer {
     pub(crate) vendor_id: i64,
     pub(crate) vendor: String,
@@ -53,7 +57,8 @@ pub(crate) struct VendorAnswer {
     pub(crate) sums: SumsAnswer,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StatementBooking)]
 pub(crate) struct BookingAnswer {
     /// Its place in the list: what `starting_after` takes.
     pub(crate) booking_id: String,
@@ -73,6 +78,18 @@ pub(crate) struct BookingAnswer {
 }
 
 /// One affiliate's statement in one currency.
+#[utoipa::path(get, path = "/v1/affiliates/{affiliate_id}/statement", tag = "statements", params(
+    ("affiliate_id" = i64, Path, description = "The affiliate's number"),
+    ("currency" = String, Query, description = "Three capitals"),
+    ("vendor" = Option<i64>, Query, description = "Only this vendor's part"),
+    ("from" = Option<String>, Query, description = "Booked then or later; since ever unless asked otherwise"),
+    ("to" = Option<String>, Query, description = "Booked before; until now unless asked otherwise"),
+    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = Option<String>, Query, description = "The `booking_id` of the last booking of the page before"),
+), responses(
+    (status = 200, description = "The account and a page of its bookings", body = StatementAnswer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,

@@ -6,19 +6,22 @@ use axum::response::{IntoResponse as _, Response};
 use common::order::Parked;
 use metrics::counter;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::door::Fate;
 use super::write::{Source, Written};
 use crate::problem::{Failure, ForPrograms, Problem};
 
 /// What became of one event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderEventOutcome)]
 pub(super) struct Answer {
     object: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     order_ref: Option<String>,
+    /// `accepted`, `duplicate`, `parked`, `ignored` or `refused`.
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -29,7 +32,8 @@ pub(super) struct Answer {
 }
 
 /// A list of answers, in the order of the events.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderEventOutcomes)]
 pub(super) struct Answers {
     object: &'static str,
     data: Vec<Answer>,

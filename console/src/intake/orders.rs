@@ -6,13 +6,14 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::answer::{self, Answer, Answers};
 use super::assign::Tenant;
+use super::described::{OrderEvent, OrderEvents};
 use super::fields::{Fields, Flaws};
 use super::json::Json as Body;
 use super::order;
 use super::write::Source;
 use crate::auth::{Caller, Scope};
 use crate::body;
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 
 /// Bytes of one event: 500 items with long names.
@@ -25,6 +26,12 @@ const MAX_BATCH: usize = 1024 * 1024;
 const MAX_EVENTS: usize = 500;
 
 /// One event.
+#[utoipa::path(post, path = "/v1/orders", tag = "orders", request_body = OrderEvent, responses(
+    (status = 201, description = "Taken in", body = Answer),
+    (status = 200, description = "Known already; nothing was changed", body = Answer),
+    (status = 202, description = "Kept, and takes no part until somebody has let it in", body = Answer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn one(State(app): State<App>, caller: Caller, request: Request) -> Response {
     let taken = async {
         let body = read(&caller, request, MAX_EVENT).await?;
@@ -38,6 +45,10 @@ pub(super) async fn one(State(app): State<App>, caller: Caller, request: Request
 }
 
 /// Up to 500 events in one transaction; each has its own outcome.
+#[utoipa::path(post, path = "/v1/orders/batch", tag = "orders", request_body = OrderEvents, responses(
+    (status = 200, description = "What became of each", body = Answers),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+), security(("key" = []), ("session" = [])))]
 pub(super) async fn batch(State(app): State<App>, caller: Caller, request: Request) -> Response {
     match batch_of(&app, &caller, request).await {
         Ok(answers) => Json(answers).into_response(),

@@ -11,6 +11,7 @@ use common::order::{Event, Item, Kind, Reversal};
 use common::time::Millis;
 use url::form_urlencoded;
 
+use super::answer::Answer;
 use super::draft::{Draft, Time, WHOLE_ORDER};
 use super::endpoint::{self, header};
 use super::fields::Flaws;
@@ -18,7 +19,7 @@ use super::shop::Reading;
 use super::write::Source;
 use super::{answer, signature, webhook};
 use crate::body;
-use crate::problem::{BadParameter, Failure};
+use crate::problem::{BadParameter, Failure, Problem};
 use crate::server::App;
 
 /// Bytes of a form: a dozen short parameters.
@@ -29,8 +30,43 @@ const PASSED_OVER: [&str; 12] = [
     "secret", "adv", "sub", "sub_id_", "param", "nid", "oid", "affid", "offer_id", "event", "return", "cost",
 ];
 
-/// One call.
-pub(super) async fn receive(State(app): State<App>, Path(name): Path<String>, request: Request) -> Response {
+/// A tracker opens the address.
+#[utoipa::path(get, path = "/v1/postback/{webhook_endpoint_id}", tag = "orders", params(
+    ("webhook_endpoint_id" = String, Path, description = "`whk_…`"),
+    ("secret" = Option<String>, Query, description = "The shared secret, unless `X-Postback-Secret` has it"),
+    ("txid" = Option<String>, Query, description = "The order; also `order_id`, `tid`"),
+    ("click_id" = Option<String>, Query, description = "The click's token; also `cid`, `subid`, `transaction_id`"),
+    ("status" = Option<String>, Query, description = "`lead`, `pending`, `sale`, `approved`, `completed`, `refunded`, `rejected`, `cancelled` or `chargeback`"),
+    ("amount" = Option<String>, Query, description = "`12.50`; also `payout`"),
+    ("currency" = Option<String>, Query, description = "Three capitals"),
+    ("event_id" = Option<String>, Query, description = "Made of the order and its status unless given"),
+    ("coupon" = Option<String>, Query, description = "What the shopper typed"),
+), responses(
+    (status = 201, description = "Taken in", body = Answer),
+    (status = 200, description = "Known already; nothing was changed", body = Answer),
+    (status = 202, description = "Kept, and takes no part until somebody has let it in", body = Answer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The console has no secret to open the shared one with", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn opened(state: State<App>, path: Path<String>, request: Request) -> Response {
+    receive(state, path, request).await
+}
+
+/// A tracker sends a form with the same parameters.
+#[utoipa::path(post, path = "/v1/postback/{webhook_endpoint_id}", tag = "orders", params(
+    ("webhook_endpoint_id" = String, Path, description = "`whk_…`"),
+), request_body(content = String, content_type = "application/x-www-form-urlencoded"), responses(
+    (status = 201, description = "Taken in", body = Answer),
+    (status = 200, description = "Known already; nothing was changed", body = Answer),
+    (status = 202, description = "Kept, and takes no part until somebody has let it in", body = Answer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The console has no secret to open the shared one with", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn posted(state: State<App>, path: Path<String>, request: Request) -> Response {
+    receive(state, path, request).await
+}
+
+async fn receive(State(app): State<App>, Path(name): Path<String>, request: Request) -> Response {
     let taken = async {
         let endpoint = endpoint::find(&app, &name, |source| source == Source::Postback).await?;
         let (parts, body) = request.into_parts();

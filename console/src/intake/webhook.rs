@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use runtime::clock;
 
+use super::answer::Answer;
 use super::draft::Draft;
 use super::endpoint::{self, Endpoint, header};
 use super::json::Json;
@@ -13,7 +14,7 @@ use super::shop::Reading;
 use super::write::Source;
 use super::{answer, order, shopify, signature, stripe, woocommerce};
 use crate::body;
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem};
 use crate::server::App;
 
 /// Bytes of an event in our own shape, as at `/v1/orders`.
@@ -23,6 +24,18 @@ const MAX_OWN: usize = 256 * 1024;
 const MAX_PAYLOAD: usize = 1024 * 1024;
 
 /// One call.
+#[utoipa::path(post, path = "/v1/webhooks/{webhook_endpoint_id}", tag = "orders", params(
+    ("webhook_endpoint_id" = String, Path, description = "`whk_…`"),
+), request_body(
+    content = Object, content_type = "application/json",
+    description = "What the shop system sends, with its signature: Standard Webhooks, Stripe, Shopify or WooCommerce",
+), responses(
+    (status = 201, description = "Taken in", body = Answer),
+    (status = 200, description = "Known already; nothing was changed", body = Answer),
+    (status = 202, description = "Kept, and takes no part until somebody has let it in", body = Answer),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The console has no secret to check signatures with", body = Problem, content_type = "application/problem+json"),
+))]
 pub(super) async fn receive(State(app): State<App>, Path(name): Path<String>, request: Request) -> Response {
     let endpoint = match endpoint::find(&app, &name, |source| source != Source::Postback).await {
         Ok(endpoint) => endpoint,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 /// How fine the time series is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Granularity {
     /// One bucket an hour.
