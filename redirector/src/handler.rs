@@ -140,7 +140,7 @@ impl Worker {
     }
 
     /// Finishes what [`Self::answer`] could not: asks for the code, waits for the disk.
-    pub async fn finish<B>(&self, request: Request<B>, peer: IpAddr, mut step: Step) -> Reply {
+    pub async fn finish<B>(&self, request: &Request<B>, peer: IpAddr, mut step: Step) -> Reply {
         let mut asked = 0;
         loop {
             step = match step {
@@ -149,7 +149,7 @@ impl Worker {
                 Step::Miss(code) => match self.shared.catalog.misses.ask(code, clock::now_us()).await {
                     Found::InMemory => {
                         asked += 1;
-                        self.step(&request, peer, Recording::Allowed)
+                        self.step(request, peer, Recording::Allowed)
                     }
                     Found::Nothing => return self.page(Outcome::Unknown),
                     Found::Unavailable => return self.page(Outcome::Unavailable),
@@ -158,7 +158,7 @@ impl Worker {
                     self.shared.journal.hurry_sync();
                     match tokio::time::timeout(SYNC_WAIT, self.log.wait_synced(seq)).await {
                         Ok(Ok(())) => return reply,
-                        Ok(Err(_)) | Err(_) => self.step(&request, peer, Recording::Unsynced),
+                        Ok(Err(_)) | Err(_) => self.step(request, peer, Recording::Unsynced),
                     }
                 }
             }

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -221,13 +222,21 @@ impl Service<Request<Incoming>> for Answers {
     type Error = Infallible;
     type Future = Either<Ready<Answer>, LocalBoxFuture<'static, Answer>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.control.heard.set(self.sweeps.get());
         match self.worker.answer(&request, self.peer) {
-            Step::Done(reply) => Either::Left(ready(Ok(reply))),
+            Step::Done(reply) => {
+                Either::Left(ready(Ok(reply.into_response(mem::take(request.headers_mut())))))
+            }
             step => {
                 let (worker, peer) = (self.worker.clone(), self.peer);
-                Either::Right(async move { Ok(worker.finish(request, peer, step).await) }.boxed_local())
+                Either::Right(
+                    async move {
+                        let reply = worker.finish(&request, peer, step).await;
+                        Ok(reply.into_response(mem::take(request.headers_mut())))
+                    }
+                    .boxed_local(),
+                )
             }
         }
     }
