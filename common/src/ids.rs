@@ -1,6 +1,7 @@
 //! Names of things: small types, so that a link can never be passed where a vendor is meant.
 
 use std::fmt;
+use std::num::NonZero;
 
 use serde::{Deserialize, Serialize};
 
@@ -125,7 +126,8 @@ pub struct Partition(pub u16);
 /// Kept inline (no allocation): it is built for every request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code {
-    len: u8,
+    /// Never zero, so that a code that may be missing takes no more room.
+    len: NonZero<u8>,
     bytes: [u8; Self::MAX_LEN],
 }
 
@@ -143,7 +145,7 @@ impl Code {
         }
         let mut bytes = [0; Self::MAX_LEN];
         bytes[..raw.len()].copy_from_slice(raw);
-        Some(Self { len: raw.len() as u8, bytes })
+        Some(Self { len: NonZero::new(raw.len() as u8)?, bytes })
     }
 
     /// The code as text.
@@ -153,7 +155,7 @@ impl Code {
 
     /// The code as bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        &self.bytes[..usize::from(self.len.get())]
     }
 }
 

@@ -22,7 +22,7 @@ use common::link::standing;
 use common::secret::{Master, Purpose};
 use common::time::Millis;
 use common::token::{Click, Signer, TOKEN_CHARS};
-use common::traffic::{Agent, Classifier, channel};
+use common::traffic::{Agent, Channel, Classifier, Country, channel};
 use common::visitor::Keys;
 use common::wire::{Record, RecordFlags};
 use hyper::Request;
@@ -176,15 +176,15 @@ impl Worker {
             return Step::Done(self.no_code(uri.path()));
         };
         let query = uri.query().unwrap_or_default().as_bytes();
-        let asked = Asked { said: &said, method, query, headers: request.headers(), peer, recording };
-        self.shared.catalog.table.with(&code, |known| self.follow(known, &asked)).unwrap_or(Step::Miss(code))
+        // The link is far away in memory. Everything that does not depend on it is done while it comes.
+        let sought = self.shared.catalog.table.seek(code);
+        let asked = Asked { said: &said, method, code, query, headers: request.headers(), peer, recording };
+        let visit = self.visit(&asked);
+        sought.known().map_or(Step::Miss(code), |known| self.follow(known, &asked, &visit))
     }
 
-    /// What a link that is in memory leads to.
-    fn follow(&self, known: &Known, asked: &Asked<'_>) -> Step {
-        let Some(link) = &known.link else { return Step::Done(self.page(Outcome::Unknown)) };
-        // The end of the destination is on another cache line: asked for now, it is here when it is wanted.
-        std::hint::black_box(link.destination.as_ref().and_then(|d| d.as_bytes().last()));
+    /// Who asks, and when.
+    fn visit(&self, asked: &Asked<'_>) -> Visit {
         let now_us = clock::now_us();
         let mut month = self.month.borrow_mut();
         if !(month.from_us..month.until_us).contains(&now_us) {
@@ -192,6 +192,29 @@ impl Worker {
         }
         let Month { keys, agents, .. } = &mut *month;
         let (ua_hash, agent) = agents.look(asked.said.user_agent, keys, &self.shared.classifier);
+        let client = if asked.said.forwarded {
+            self.shared.proxies.client(asked.peer, asked.headers)
+        } else {
+            asked.peer.to_canonical()
+        };
+        Visit {
+            now_us,
+            agent,
+            ua_hash,
+            visitor: keys.visitor(client, ua_hash, asked.said.accept_language),
+            prefix: keys.ip_prefix_hash(client),
+            source: self.source(asked.query),
+            channel: channel(asked.query, asked.said.referer),
+            country: self.shared.countries.as_ref().map(|c| c.of(client)).unwrap_or_default(),
+        }
+    }
+
+    /// What a link that is in memory leads to.
+    fn follow(&self, known: &Known, asked: &Asked<'_>, visit: &Visit) -> Step {
+        let Some(link) = &known.link else { return Step::Done(self.page(Outcome::Unknown)) };
+        // The end of the destination is on another cache line: asked for now, it is here when it is wanted.
+        std::hint::black_box(link.destination.as_ref().and_then(|d| d.as_bytes().last()));
+        let &Visit { now_us, agent, .. } = visit;
         let facts = Facts { method: asked.method, prefetch: asked.said.prefetch, bot: agent.bot };
         let active = link.is_active && link.destination.is_some();
         let audience = match decide(standing(active, Some(link.expires), Millis(now_us / 1000)), facts) {
@@ -199,42 +222,37 @@ impl Worker {
             Decision::Ended => return Step::Done(self.ended(link)),
             Decision::Pass => {
                 let record = None;
-                return Step::Done(self.redirect(known, link, asked, agent, record, Outcome::Head));
+                return Step::Done(self.redirect(link, asked, agent, record, Outcome::Head));
             }
             Decision::Track(audience) => audience,
         };
         if asked.recording == Recording::Unsynced {
             self.tally.untracked(Untracked::Unsynced);
-            return Step::Done(self.redirect(known, link, asked, agent, None, Outcome::Untracked));
+            return Step::Done(self.redirect(link, asked, agent, None, Outcome::Untracked));
         }
-        let client = if asked.said.forwarded {
-            self.shared.proxies.client(asked.peer, asked.headers)
-        } else {
-            asked.peer.to_canonical()
-        };
         let mut record = Record {
             seq: Seq::ZERO,
             at_us: now_us,
             link: link.link,
-            visitor: keys.visitor(client, ua_hash, asked.said.accept_language),
-            source: self.source(asked.query),
+            visitor: visit.visitor,
+            source: visit.source,
             flags: self.flags(audience),
             device: agent.device,
             browser: agent.browser,
             os: agent.os,
-            channel: channel(asked.query, asked.said.referer),
-            prefix: keys.ip_prefix_hash(client),
-            agent: ua_hash as u32,
-            country: self.shared.countries.as_ref().map(|c| c.of(client)).unwrap_or_default(),
+            channel: visit.channel,
+            prefix: visit.prefix,
+            agent: visit.ua_hash as u32,
+            country: visit.country,
             link_version: known.version as u16,
             vendor: link.vendor,
         };
         if self.writer.borrow_mut().append(&mut record).is_err() {
             self.tally.untracked(Untracked::JournalFull);
-            return Step::Done(self.redirect(known, link, asked, agent, None, Outcome::Untracked));
+            return Step::Done(self.redirect(link, asked, agent, None, Outcome::Untracked));
         }
         let outcome = if audience == Audience::Human { Outcome::Tracked } else { Outcome::Filtered };
-        let reply = self.redirect(known, link, asked, agent, Some(&record), outcome);
+        let reply = self.redirect(link, asked, agent, Some(&record), outcome);
         match self.shared.journal.config.ack {
             Ack::Memory => Step::Done(reply),
             Ack::Fsync => Step::Sync(record.seq, reply),
@@ -244,7 +262,6 @@ impl Worker {
     /// Sends the shopper to the destination; with a token if there is a record.
     fn redirect(
         &self,
-        known: &Known,
         link: &Link,
         asked: &Asked<'_>,
         agent: Agent,
@@ -259,7 +276,7 @@ impl Worker {
             let number = |n: u64, out: &mut Vec<u8>| out.extend_from_slice(n.to_string().as_bytes());
             let record_or = |word: fn(&Record) -> &'static str| record.map_or("", word);
             match name {
-                Macro::LinkCode => out.extend_from_slice(known.code.as_bytes()),
+                Macro::LinkCode => out.extend_from_slice(asked.code.as_bytes()),
                 Macro::VendorId => number(u64::from(link.vendor.0), out),
                 Macro::AffiliateId => number(link.affiliate, out),
                 Macro::ProductId => number(link.product, out),
@@ -365,10 +382,23 @@ impl Worker {
 struct Asked<'a> {
     said: &'a Said<'a>,
     method: Method,
+    code: Code,
     query: &'a [u8],
     headers: &'a hyper::HeaderMap,
     peer: IpAddr,
     recording: Recording,
+}
+
+/// Who asks, and when: what of a record does not depend on the link.
+struct Visit {
+    now_us: u64,
+    agent: Agent,
+    ua_hash: u64,
+    visitor: u64,
+    prefix: u32,
+    source: u64,
+    channel: Channel,
+    country: Country,
 }
 
 impl Month {

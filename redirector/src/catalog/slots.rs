@@ -2,9 +2,13 @@
 //!
 //! Among a million links nearly every step of a lookup is a trip to memory. Tables with a directory of their own make
 //! two, one after the other; here the first place looked at is the right one three times out of four, and the next
-//! is its neighbour.
+//! is its neighbour. Where an entry is follows from the hash alone, so memory can be asked for all of it at once, before
+//! anything else is done ([`Slots::fetch`]).
+
+use std::mem;
 
 use common::ids::Code;
+use prefetch_index::prefetch_index;
 
 use super::table::Known;
 
@@ -12,6 +16,9 @@ use super::table::Known;
 const FULL: (usize, usize) = (3, 5);
 /// The first places of a table.
 const FIRST: usize = 8;
+/// What memory gives at once.
+const LINE: usize = 64;
+const WORD: usize = size_of::<u64>();
 
 /// Gives a code's hash again, for entries that must move.
 pub(super) type Rehash<'a> = &'a dyn Fn(&Code) -> u64;
@@ -19,13 +26,24 @@ pub(super) type Rehash<'a> = &'a dyn Fn(&Code) -> u64;
 /// Entries by code. Hashes are the caller's.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    places: Box<[Option<Known>]>,
+    places: Box<[Known]>,
     len: usize,
     /// Where the next victim is looked for.
     hand: usize,
 }
 
 impl Slots {
+    /// Asks memory for the place where an entry with this hash belongs, without waiting for it.
+    #[inline]
+    pub(super) fn fetch(&self, hash: u64) {
+        let Some(first) = self.places.first() else { return };
+        let words = std::slice::from_ref(&first.version);
+        let home = self.home(hash) * (size_of::<Known>() / WORD);
+        for line in (0..size_of::<Known>()).step_by(LINE) {
+            prefetch_index(words, home + line / WORD);
+        }
+    }
+
     /// The entry of a code.
     #[inline]
     pub(super) fn find(&self, hash: u64, code: &Code) -> Option<&Known> {
@@ -39,9 +57,9 @@ impl Slots {
                 at = 0;
                 continue;
             };
-            match place {
+            match &place.code {
                 None => return None,
-                Some(known) if known.code == *code => return Some(known),
+                Some(there) if there == code => return Some(place),
                 Some(_) => at += 1,
             }
         }
@@ -50,9 +68,9 @@ impl Slots {
     /// The entry of a code, to be changed.
     pub(super) fn find_mut(&mut self, hash: u64, code: &Code) -> Option<&mut Known> {
         let mut at = self.home(hash);
-        while let Some(Some(known)) = self.places.get(at) {
-            if known.code == *code {
-                return self.places[at].as_mut();
+        while let Some(there) = self.places.get(at)?.code {
+            if there == *code {
+                return Some(&mut self.places[at]);
             }
             at = (at + 1) % self.places.len();
         }
@@ -71,8 +89,8 @@ impl Slots {
     pub(super) fn evict(&mut self, rehash: Rehash<'_>) -> Option<Known> {
         for _ in 0..self.places.len() {
             self.hand = (self.hand + 1) % self.places.len();
-            if self.places[self.hand].is_some() {
-                return self.remove(self.hand, rehash);
+            if self.places[self.hand].code.is_some() {
+                return Some(self.remove(self.hand, rehash));
             }
         }
         None
@@ -82,8 +100,8 @@ impl Slots {
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&Known) -> bool, rehash: Rehash<'_>) {
         let before = self.len;
         for place in &mut self.places {
-            if place.as_ref().is_some_and(|known| !keep(known)) {
-                *place = None;
+            if place.code.is_some() && !keep(place) {
+                *place = Known::default();
                 self.len -= 1;
             }
         }
@@ -97,17 +115,17 @@ impl Slots {
 
     /// Every entry.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Known> {
-        self.places.iter().flatten()
+        self.places.iter().filter(|place| place.code.is_some())
     }
 
     /// The bytes all places take.
     pub(super) fn bytes(&self) -> usize {
-        self.places.len() * size_of::<Option<Known>>()
+        self.places.len() * size_of::<Known>()
     }
 
     /// The bytes that one more entry takes: none, or half of what there is.
     pub(super) fn growth(&self) -> usize {
-        if self.is_full() { (self.grown() - self.places.len()) * size_of::<Option<Known>>() } else { 0 }
+        if self.is_full() { (self.grown() - self.places.len()) * size_of::<Known>() } else { 0 }
     }
 
     fn is_full(&self) -> bool {
@@ -125,37 +143,39 @@ impl Slots {
 
     fn put(&mut self, hash: u64, known: Known) {
         let mut at = self.home(hash);
-        while self.places[at].is_some() {
+        while self.places[at].code.is_some() {
             at = (at + 1) % self.places.len();
         }
-        self.places[at] = Some(known);
+        self.places[at] = known;
         self.len += 1;
     }
 
     fn resize(&mut self, places: usize, rehash: Rehash<'_>) {
-        let old = std::mem::take(&mut self.places);
-        self.places = (0..places).map(|_| None).collect();
+        let old = mem::take(&mut self.places);
+        self.places = (0..places).map(|_| Known::default()).collect();
         (self.len, self.hand) = (0, 0);
-        for known in old.into_iter().flatten() {
-            self.put(rehash(&known.code), known);
+        for known in old {
+            if let Some(code) = known.code {
+                self.put(rehash(&code), known);
+            }
         }
     }
 
     /// Takes the entry at `at` and moves up those behind it that would not be found across the gap.
-    fn remove(&mut self, at: usize, rehash: Rehash<'_>) -> Option<Known> {
+    fn remove(&mut self, at: usize, rehash: Rehash<'_>) -> Known {
         let n = self.places.len();
-        let removed = self.places[at].take()?;
+        let removed = mem::take(&mut self.places[at]);
         self.len -= 1;
         let (mut gap, mut next) = (at, (at + 1) % n);
-        while let Some(known) = &self.places[next] {
-            let home = self.home(rehash(&known.code));
+        while let Some(code) = self.places[next].code {
+            let home = self.home(rehash(&code));
             if (next + n - home) % n >= (next + n - gap) % n {
-                self.places[gap] = self.places[next].take();
+                self.places[gap] = mem::take(&mut self.places[next]);
                 gap = next;
             }
             next = (next + 1) % n;
         }
-        Some(removed)
+        removed
     }
 }
 
@@ -217,7 +237,7 @@ mod tests {
                     Change::Evict => {
                         let victim = slots.evict(&hash);
                         prop_assert_eq!(victim.is_some(), !map.is_empty());
-                        let n = victim.map(|known| known.code.as_str()[4..].parse().expect("a number"));
+                        let n = victim.and_then(|known| known.code).map(|code| code.as_str()[4..].parse().expect("a number"));
                         prop_assert!(n.is_none_or(|n| map.remove(&n).is_some()));
                     }
                     Change::Retain(every) => {
@@ -243,7 +263,7 @@ mod tests {
             slots.insert(hash(&code(n)), known(n, 1), &hash);
             assert_eq!(slots.bytes(), bytes + growth);
         }
-        slots.retain(|known| known.code == code(7), &hash);
+        slots.retain(|known| known.code == Some(code(7)), &hash);
         assert!(slots.bytes() < 20 * size_of::<Known>() && slots.find(hash(&code(7)), &code(7)).is_some());
         slots.retain(|_| false, &hash);
         assert_eq!(slots.bytes(), 0);

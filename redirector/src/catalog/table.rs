@@ -14,7 +14,7 @@ use common::ids::{Code, LinkId, VendorId};
 use common::link::{Entry, Published};
 use common::time::Millis;
 use foldhash::quality::RandomState;
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockReadGuard};
 
 use super::slots::Slots;
 
@@ -23,12 +23,12 @@ const SHARDS: usize = 256;
 /// How many entries may have to go for the boxed text of one that is wanted: most have none.
 const MAX_VICTIMS: u32 = 8;
 
-/// What is known of a code. Three cache lines exactly.
-#[derive(Debug)]
-#[repr(align(64))]
+/// What is known of a code: a place of the table. Three cache lines exactly, the code in the first.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
 pub struct Known {
-    /// The code.
-    pub code: Code,
+    /// The code. `None`: nothing is known here.
+    pub(super) code: Option<Code>,
     /// Which load of the whole catalog last saw it.
     seen: u32,
     /// Older news of this code are ignored.
@@ -58,7 +58,7 @@ pub struct Link {
     pub is_active: bool,
 }
 
-const _: () = assert!(size_of::<Option<Known>>() == 192);
+const _: () = assert!(size_of::<Known>() == 192);
 
 /// An expiry that does not come.
 pub(super) const NEVER: Millis = Millis(u64::MAX);
@@ -83,6 +83,22 @@ pub enum WhenFull {
     Skip,
     /// Somebody wants it: make room.
     Evict,
+}
+
+/// A code that is being looked for. Its shard is locked for reading as long as this lives, which must be short.
+pub struct Sought<'a> {
+    /// The code.
+    pub code: Code,
+    hash: u64,
+    shard: RwLockReadGuard<'a, Slots>,
+}
+
+impl Sought<'_> {
+    /// What is known of it.
+    #[inline]
+    pub fn known(&self) -> Option<&Known> {
+        self.shard.find(self.hash, &self.code)
+    }
 }
 
 /// The links.
@@ -111,18 +127,24 @@ impl Table {
         }
     }
 
-    /// Looks at what is known of a code. `look` must be short: the shard is locked for reading meanwhile.
+    /// Begins to look for a code. What is done before the result is asked for costs nothing: memory is as slow.
     #[inline]
-    pub fn with<R>(&self, code: &Code, look: impl FnOnce(&Known) -> R) -> Option<R> {
-        let hash = self.hash(code);
-        self.shards[shard_of(hash)].read().find(hash, code).map(look)
+    pub fn seek(&self, code: Code) -> Sought<'_> {
+        let hash = self.hash(&code);
+        let shard = self.shards[shard_of(hash)].read();
+        shard.fetch(hash);
+        Sought { code, hash, shard }
     }
 
     /// Takes in an entry if it is news. `load` marks it as seen in that load.
     pub fn tell(&self, entry: Entry, load: u32, when_full: WhenFull) -> Told {
         let Some(code) = Code::new(entry.code.as_bytes()) else { return Told::Bad };
-        let known =
-            Known { code, seen: load, version: entry.version, link: entry.link.map(Link::from_published) };
+        let known = Known {
+            code: Some(code),
+            seen: load,
+            version: entry.version,
+            link: entry.link.map(Link::from_published),
+        };
         let hash = self.hash(&code);
         let mut shard = self.shards[shard_of(hash)].write();
         if let Some(old) = shard.find_mut(hash, &code) {
@@ -244,7 +266,7 @@ impl Known {
     /// The mark that a code was deleted.
     #[cfg(test)]
     pub(super) fn gone(code: Code, version: u64) -> Self {
-        Self { code, seen: 0, version, link: None }
+        Self { code: Some(code), seen: 0, version, link: None }
     }
 
     /// The bytes it takes outside the table.
@@ -270,7 +292,8 @@ impl Known {
             is_active: link.is_active,
             expires: (link.expires != NEVER).then_some(link.expires),
         });
-        Entry { code: self.code.to_string(), version: self.version, link }
+        let code = self.code.map(|code| code.to_string()).unwrap_or_default();
+        Entry { code, version: self.version, link }
     }
 }
 
@@ -309,10 +332,9 @@ pub(super) mod tests {
     }
 
     fn leads_to(table: &Table, code: &str) -> Option<String> {
-        let code = Code::new(code.as_bytes()).expect("a code");
-        table.with(&code, |known| {
-            known.link.as_ref().and_then(|l| l.destination.as_ref()).map(|d| d.as_str().to_owned())
-        })?
+        let sought = table.seek(Code::new(code.as_bytes()).expect("a code"));
+        let link = sought.known()?.link.as_ref()?;
+        link.destination.as_ref().map(|d| d.as_str().to_owned())
     }
 
     #[test]
