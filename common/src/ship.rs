@@ -4,7 +4,8 @@
 //! reordered on the way, an interval is added only if the bucket ends exactly where it begins.
 
 use crate::ids::{LinkId, Seq};
-use crate::time::{Day, Millis};
+use crate::time::{Day, Hour, Millis};
+use crate::traffic::{Browser, Channel, Country, Device, Os};
 use crate::wire::{Count, Record, RecordFlags};
 
 /// Where Redis stands for one lane and partition, as far as the edge knows.
@@ -62,85 +63,164 @@ pub const BATCH_RECORDS: usize = 1_000;
 /// Sketches in one call: each is a key of the script.
 pub const BATCH_SKETCHES: usize = 200;
 
+/// What is counted of a record. The rest of it stays in the journal: waiting records are many, and copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hit {
+    /// Its place in the lane.
+    pub seq: Seq,
+    /// When it was accepted, µs since 1970.
+    pub at_us: u64,
+    link: LinkId,
+    visitor: u64,
+    country: Country,
+    bot: bool,
+    device: Device,
+    browser: Browser,
+    os: Os,
+    channel: Channel,
+}
+
+impl From<&Record> for Hit {
+    fn from(record: &Record) -> Self {
+        let Record { seq, at_us, link, visitor, country, device, browser, os, channel, flags, .. } = *record;
+        let bot = flags.has(RecordFlags::BOT);
+        Self { seq, at_us, link, visitor, country, bot, device, browser, os, channel }
+    }
+}
+
+impl Hit {
+    fn hour(&self) -> Hour {
+        Millis(self.at_us / 1000).hour()
+    }
+
+    /// Visits the counters that it raises.
+    fn each_count(&self, mut visit: impl FnMut(Count)) {
+        let (link, hour) = (self.link, self.hour());
+        if self.bot {
+            return visit(Count::Filtered(link, hour));
+        }
+        visit(Count::Human(link, hour));
+        visit(Count::Platform(link, hour.day(), self.device, self.browser, self.os));
+        visit(Count::Origin(link, hour.day(), self.country, self.channel));
+    }
+}
+
 /// The records of one interval of one lane in one partition, on their way to become [`Sums`].
 ///
-/// Every record leaves a few numbers of 128 bits, which are sorted once at the end: that costs a fraction of keeping
-/// them in order all along, and shipping is paid for by every click. Made to be used again.
+/// They are put in the order of their links once, at the end, as plain numbers: most links have one record in a batch,
+/// which then needs no adding up. Made to be used again.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    /// The last record's seq. Zero while empty.
-    pub to: Seq,
-    /// How many records there are.
-    pub records: usize,
-    counts: Vec<u128>,
-    visits: Vec<u128>,
+    hits: Vec<Hit>,
     sketches: Distinct,
+    sums: Sums,
+    scratch: Scratch,
 }
 
 /// What one call adds.
-#[derive(Debug, Clone, Copy)]
-pub struct Sums<'a> {
-    counts: &'a [u128],
-    visits: &'a [u128],
-    /// How many sketches get visitors.
-    pub sketches: usize,
+#[derive(Debug, Clone, Default)]
+pub struct Sums {
+    /// What to add to each counter, none twice, those of one link together.
+    pub counts: Vec<(Count, u32)>,
+    /// The link and day of each sketch, none twice, and how many of [`Self::visitors`] are its own.
+    pub sketches: Vec<(LinkId, Day, u32)>,
+    /// The human visitors of each sketch in turn, sorted, none twice in one.
+    pub visitors: Vec<u64>,
+}
+
+/// Memory for adding up.
+#[derive(Debug, Clone, Default)]
+struct Scratch {
+    /// A link and one of its hits, as one number.
+    order: Vec<u64>,
+    counts: Vec<u64>,
+    visits: Vec<(Day, u64)>,
 }
 
 impl Batch {
     /// Empties it, keeping its memory.
     pub fn clear(&mut self) {
-        (self.to, self.records) = (Seq::ZERO, 0);
-        self.counts.clear();
-        self.visits.clear();
+        self.hits.clear();
         self.sketches.clear();
     }
 
+    /// How many records there are.
+    pub fn records(&self) -> usize {
+        self.hits.len()
+    }
+
+    /// The last record's seq. Zero while empty.
+    pub fn to(&self) -> Seq {
+        self.hits.last().map_or(Seq::ZERO, |hit| hit.seq)
+    }
+
     /// Adds a record, which must follow the ones before it in its lane. `false`: full, it was not added.
-    pub fn push(&mut self, record: &Record) -> bool {
-        let (hour, day) = (record.at().hour(), record.at().day());
-        let bot = record.flags.has(RecordFlags::BOT);
-        if self.records == BATCH_RECORDS || (!bot && !self.sketches.admit(sketch_of(record.link, day))) {
-            return false;
+    pub fn push(&mut self, hit: &Hit) -> bool {
+        let room = self.hits.len() < BATCH_RECORDS
+            && (hit.bot || self.sketches.admit(sketch_of(hit.link, hit.hour().day())));
+        if room {
+            self.hits.push(*hit);
         }
-        if bot {
-            self.counts.push(Count::Filtered(record.link, hour).pack());
-        } else {
-            self.counts.extend([
-                Count::Human(record.link, hour).pack(),
-                Count::Platform(record.link, day, record.device, record.browser, record.os).pack(),
-                Count::Origin(record.link, day, record.country, record.channel).pack(),
-            ]);
-            self.visits.push(u128::from(sketch_of(record.link, day)) << 64 | u128::from(record.visitor));
-        }
-        self.to = record.seq;
-        self.records += 1;
-        true
+        room
     }
 
     /// Sums what was pushed.
-    pub fn sums(&mut self) -> Sums<'_> {
-        self.counts.sort_unstable();
-        self.visits.sort_unstable();
-        self.visits.dedup();
-        Sums { counts: &self.counts, visits: &self.visits, sketches: self.sketches.count }
+    pub fn sums(&mut self) -> &Sums {
+        let Scratch { order, counts, visits } = &mut self.scratch;
+        order.clear();
+        order.extend(self.hits.iter().zip(0..).map(|(hit, at): (_, u64)| hit.link.0 << INDEX_BITS | at));
+        order.sort_unstable();
+        self.sums.clear();
+        for same in order.chunk_by(|a, b| a >> INDEX_BITS == b >> INDEX_BITS) {
+            let hits = same.iter().map(|numbers| &self.hits[(numbers & INDEX_MASK) as usize]);
+            if let [_] = same {
+                hits.for_each(|hit| self.sums.add_one(hit));
+                continue;
+            }
+            counts.clear();
+            visits.clear();
+            for hit in hits {
+                hit.each_count(|count| counts.push(count.pack()));
+                visits.extend((!hit.bot).then_some((hit.hour().day(), hit.visitor)));
+            }
+            counts.sort_unstable();
+            visits.sort_unstable();
+            visits.dedup();
+            self.sums.add_many(LinkId(same[0] >> INDEX_BITS), counts, visits);
+        }
+        &self.sums
     }
 }
 
-impl<'a> Sums<'a> {
-    /// What to add to each counter, sorted.
-    pub fn counts(self) -> impl Iterator<Item = (Count, u32)> + Clone + 'a {
-        self.counts.chunk_by(|a, b| a == b).map(|same| (Count::unpack(same[0]), same.len() as u32))
+/// Ten bits hold the places of a batch, and leave 54 for the link, which has 40.
+const INDEX_BITS: u32 = 10;
+const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
+const _: () = assert!(BATCH_RECORDS <= 1 << INDEX_BITS);
+
+impl Sums {
+    fn clear(&mut self) {
+        self.counts.clear();
+        self.sketches.clear();
+        self.visitors.clear();
     }
 
-    /// The link and day of each sketch, sorted, with its human visitors, none twice.
-    pub fn visitors(
-        self,
-    ) -> impl Iterator<Item = (LinkId, Day, impl ExactSizeIterator<Item = u64> + 'a)> + 'a {
-        self.visits.chunk_by(|a, b| a >> 64 == b >> 64).map(|same| {
-            let sketch = (same[0] >> 64) as u64;
-            let (link, day) = (LinkId(sketch >> DAY_BITS), Day((sketch & DAY_MASK) as u32));
-            (link, day, same.iter().map(|visit| *visit as u64))
-        })
+    /// A link's only record.
+    fn add_one(&mut self, hit: &Hit) {
+        hit.each_count(|count| self.counts.push((count, 1)));
+        if !hit.bot {
+            self.sketches.push((hit.link, hit.hour().day(), 1));
+            self.visitors.push(hit.visitor);
+        }
+    }
+
+    /// What all records of a link add, sorted.
+    fn add_many(&mut self, link: LinkId, counts: &[u64], visits: &[(Day, u64)]) {
+        let counts = counts.chunk_by(|a, b| a == b);
+        self.counts.extend(counts.map(|same| (Count::unpack(link, same[0]), same.len() as u32)));
+        for same in visits.chunk_by(|a, b| a.0 == b.0) {
+            self.sketches.push((link, same[0].0, same.len() as u32));
+            self.visitors.extend(same.iter().map(|(_, visitor)| visitor));
+        }
     }
 }
 
@@ -204,7 +284,6 @@ mod tests {
 
     use super::*;
     use crate::ids::VendorId;
-    use crate::traffic::{Browser, Channel, Country, Device, Os};
 
     fn record(n: u32, link: u64, hour: u64, visitor: u64, kind: u8) -> Record {
         Record {
@@ -237,12 +316,12 @@ mod tests {
             for (n, (link, hour, visitor, kind)) in clicks.into_iter().enumerate() {
                 let record = record(n as u32 + 1, link, hour, visitor, kind);
                 let day = record.at().day();
-                if !batch.push(&record) {
+                if !batch.push(&Hit::from(&record)) {
                     let another_sketch = kind != 0 && !sketches.contains_key(&(record.link, day));
-                    prop_assert!(batch.records == BATCH_RECORDS || (another_sketch && sketches.len() == BATCH_SKETCHES));
+                    prop_assert!(batch.records() == BATCH_RECORDS || (another_sketch && sketches.len() == BATCH_SKETCHES));
                     break;
                 }
-                prop_assert_eq!((batch.to, batch.records), (record.seq, n + 1));
+                prop_assert_eq!((batch.to(), batch.records()), (record.seq, n + 1));
                 if kind == 0 {
                     *counts.entry(Count::Filtered(record.link, record.at().hour())).or_default() += 1;
                     continue;
@@ -253,16 +332,18 @@ mod tests {
                 sketches.entry((record.link, day)).or_default().insert(visitor);
             }
             let sums = batch.sums();
-            prop_assert_eq!(sums.sketches, sketches.len());
-            prop_assert_eq!(sums.counts().collect::<BTreeMap<_, _>>(), counts.clone());
-            prop_assert_eq!(sums.counts().count(), counts.len());
-            let grouped: Vec<_> = sums.visitors().map(|(link, day, who)| ((link, day), who.collect::<Vec<_>>())).collect();
-            prop_assert_eq!(grouped.len(), sketches.len());
-            for (sketch, visitors) in grouped {
-                prop_assert_eq!(sketches.get(&sketch).map(|s| s.iter().copied().collect::<Vec<u64>>()), Some(visitors));
+            prop_assert_eq!(sums.counts.len(), counts.len());
+            prop_assert_eq!(sums.counts.iter().copied().collect::<BTreeMap<_, _>>(), counts);
+            prop_assert_eq!(sums.sketches.len(), sketches.len());
+            let mut rest = &sums.visitors[..];
+            for (link, day, own) in &sums.sketches {
+                let visitors: Vec<u64>;
+                (visitors, rest) = (rest[..*own as usize].to_vec(), &rest[*own as usize..]);
+                prop_assert_eq!(sketches.get(&(*link, *day)).map(|s| s.iter().copied().collect()), Some(visitors));
             }
+            prop_assert!(rest.is_empty());
             batch.clear();
-            prop_assert!(batch.sums().counts().next().is_none() && batch.push(&record(1, 1, 1, 1, 1)));
+            prop_assert!(batch.sums().counts.is_empty() && batch.push(&Hit::from(&record(1, 1, 1, 1, 1))));
         }
     }
 }

@@ -10,5 +10,6 @@ mod record;
 pub mod script;
 
 pub use count::Count;
+pub use digits::Stamps;
 pub use keys::{LINKS_GENERATION, LINKS_LOG, PARTITIONS, PartitionKeys, link_key};
 pub use record::{RECORD_BYTES, Record, RecordFlags};

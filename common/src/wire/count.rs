@@ -1,6 +1,6 @@
 //! The fields of a bucket: a closed vocabulary, so that their number is bounded by design.
 
-use super::digits;
+use super::digits::{self, Stamps};
 use crate::ids::LinkId;
 use crate::time::{Day, Hour};
 use crate::traffic::{Browser, Channel, Country, Device, Os};
@@ -33,27 +33,26 @@ impl Count {
         }
     }
 
-    /// The count as one number. Numbers of one link stand together when sorted.
-    pub fn pack(&self) -> u128 {
-        let (link, time, kind, rest) = match *self {
-            Self::Human(link, hour) => (link, hour.0, 0, [0; 3]),
-            Self::Filtered(link, hour) => (link, hour.0, 1, [0; 3]),
-            Self::Platform(link, day, device, browser, os) => {
-                (link, day.0, 2, [device.code(), browser.code(), os.code()])
+    /// The count as one number, but for its link.
+    pub fn pack(&self) -> u64 {
+        let (time, kind, rest) = match *self {
+            Self::Human(_, hour) => (hour.0, 0, [0; 3]),
+            Self::Filtered(_, hour) => (hour.0, 1, [0; 3]),
+            Self::Platform(_, day, device, browser, os) => {
+                (day.0, 2, [device.code(), browser.code(), os.code()])
             }
-            Self::Origin(link, day, country, channel) => {
+            Self::Origin(_, day, country, channel) => {
                 let [high, low] = country.code().to_be_bytes();
-                (link, day.0, 3, [high, low, channel.code()])
+                (day.0, 3, [high, low, channel.code()])
             }
         };
-        let tail = u32::from_be_bytes([kind, rest[0], rest[1], rest[2]]);
-        u128::from(link.0) << 64 | u128::from(time) << 32 | u128::from(tail)
+        u64::from(time) << 32 | u64::from(u32::from_be_bytes([kind, rest[0], rest[1], rest[2]]))
     }
 
     /// The inverse of [`Self::pack`], for numbers it made.
-    pub fn unpack(packed: u128) -> Self {
+    pub fn unpack(link: LinkId, packed: u64) -> Self {
         const OURS: &str = "packed from the vocabulary";
-        let (link, time) = (LinkId((packed >> 64) as u64), (packed >> 32) as u32);
+        let time = (packed >> 32) as u32;
         let [kind, a, b, c] = (packed as u32).to_be_bytes();
         match kind {
             0 => Self::Human(link, Hour(time)),
@@ -75,21 +74,21 @@ impl Count {
     }
 
     /// Writes the field's name into `out` (cleared first).
-    pub fn write(&self, out: &mut Vec<u8>) {
+    pub fn write(&self, stamps: &mut Stamps, out: &mut Vec<u8>) {
         out.clear();
         digits::push(self.link().0, out);
         out.push(b':');
         match *self {
             Self::Human(_, hour) => {
-                digits::push(u64::from(hour.stamp()), out);
+                stamps.push_hour(hour, out);
                 out.extend_from_slice(b":h");
             }
             Self::Filtered(_, hour) => {
-                digits::push(u64::from(hour.stamp()), out);
+                stamps.push_hour(hour, out);
                 out.extend_from_slice(b":f");
             }
             Self::Platform(_, day, device, browser, os) => {
-                digits::push(u64::from(day.stamp()), out);
+                stamps.push_day(day, out);
                 out.extend_from_slice(b":p");
                 digits::push(u64::from(device.code()), out);
                 out.push(b'.');
@@ -98,7 +97,7 @@ impl Count {
                 digits::push(u64::from(os.code()), out);
             }
             Self::Origin(_, day, country, channel) => {
-                digits::push(u64::from(day.stamp()), out);
+                stamps.push_day(day, out);
                 out.extend_from_slice(b":o");
                 digits::push(u64::from(country.code()), out);
                 out.push(b'.');
@@ -170,10 +169,10 @@ mod tests {
         ];
         for (count, name) in cases {
             let mut out = b"left over".to_vec();
-            count.write(&mut out);
+            count.write(&mut Stamps::default(), &mut out);
             assert_eq!(String::from_utf8(out).expect("ASCII"), name);
             assert_eq!(Count::parse(name.as_bytes()), Some(count));
-            assert_eq!(Count::unpack(count.pack()), count);
+            assert_eq!(Count::unpack(link, count.pack()), count);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A partition's keys share the hash tag `{pXX}`, so that a script touches one slot of a cluster.
 
-use super::digits;
+use super::digits::{self, Stamps};
 use crate::ids::{Code, LinkId, Partition};
 use crate::time::Day;
 
@@ -103,19 +103,19 @@ impl PartitionKeys {
     }
 
     /// The sketch of a link's human visitors of one day, written into `out` (cleared first).
-    pub fn write_sketch(&self, link: LinkId, day: Day, out: &mut Vec<u8>) {
+    pub fn write_sketch(&self, link: LinkId, day: Day, stamps: &mut Stamps, out: &mut Vec<u8>) {
         out.clear();
         out.extend_from_slice(self.prefix.as_bytes());
         out.extend_from_slice(b"u:");
         digits::push(link.0, out);
         out.push(b':');
-        digits::push(u64::from(day.stamp()), out);
+        stamps.push_day(day, out);
     }
 
     /// The sketch of a link's human visitors of one day.
     pub fn sketch(&self, link: LinkId, day: Day) -> String {
         let mut out = Vec::new();
-        self.write_sketch(link, day, &mut out);
+        self.write_sketch(link, day, &mut Stamps::default(), &mut out);
         String::from_utf8(out).expect("keys are ASCII")
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::ids::{Lane, Partition, Seq};
 use common::ship::{Answer, SKETCH_TTL, Sums};
-use common::wire::{PartitionKeys, script};
+use common::wire::{PartitionKeys, Stamps, script};
 use futures_util::future::try_join_all;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
@@ -37,27 +37,28 @@ impl Speech {
     }
 
     /// The command that sends a batch.
-    pub(super) fn command(&self, call: &Call, sums: Sums<'_>) -> Cmd {
+    pub(super) fn command(&self, call: &Call, sums: &Sums) -> Cmd {
         let keys = &self.keys[usize::from(call.partition.0)];
-        let counts = sums.counts().count();
-        let arguments = 15 + counts * 2 + sums.sketches * 2 + call.records;
+        let Sums { counts, sketches, visitors } = sums;
+        let arguments = 15 + counts.len() * 2 + sketches.len() * 2 + visitors.len();
         let mut cmd = Cmd::with_capacity(arguments, 64 + 24 * arguments);
-        let mut text = Vec::with_capacity(64);
-        cmd.arg("EVALSHA").arg(&self.apply_hash).arg(4 + sums.sketches);
+        let (mut stamps, mut text) = (Stamps::default(), Vec::with_capacity(64));
+        cmd.arg("EVALSHA").arg(&self.apply_hash).arg(4 + sketches.len());
         cmd.arg(&keys.end).arg(&keys.base).arg(&keys.counts).arg(&keys.claim);
-        for (link, day, _) in sums.visitors() {
-            keys.write_sketch(link, day, &mut text);
+        for (link, day, _) in sketches {
+            keys.write_sketch(*link, *day, &mut stamps, &mut text);
             cmd.arg(&text);
         }
         cmd.arg(call.lane.0).arg(call.from.0).arg(call.to.0).arg(u8::from(call.opens_lane)).arg(call.claim);
-        cmd.arg(counts).arg(sums.sketches).arg(SKETCH_TTL.0);
-        for (count, n) in sums.counts() {
-            count.write(&mut text);
+        cmd.arg(counts.len()).arg(sketches.len()).arg(SKETCH_TTL.0);
+        for (count, n) in counts {
+            count.write(&mut stamps, &mut text);
             cmd.arg(&text).arg(n);
         }
-        for (_, _, visitors) in sums.visitors() {
-            cmd.arg(visitors.len());
-            visitors.for_each(|visitor| _ = cmd.arg(&visitor.to_le_bytes()[..]));
+        let mut rest = visitors.iter();
+        for (.., own) in sketches {
+            cmd.arg(own);
+            rest.by_ref().take(*own as usize).for_each(|visitor| _ = cmd.arg(&visitor.to_le_bytes()[..]));
         }
         cmd
     }

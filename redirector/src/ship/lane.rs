@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::ids::{Lane, Partition, Seq};
-use common::ship::{Answer, BATCH_RECORDS, Batch, Cursor};
-use common::wire::Record;
+use common::ship::{Answer, BATCH_RECORDS, Batch, Cursor, Hit};
 
 use crate::journal::LaneLog;
 
@@ -42,7 +41,7 @@ pub(super) struct Part {
     /// Where Redis ends, as the journal sees it: everything behind it is to be shipped.
     start: Seq,
     /// The records after `start`, up to `next`.
-    pending: VecDeque<Record>,
+    pending: VecDeque<Hit>,
     next: Seq,
     /// The lane's records in this partition up to `next`.
     claim: u64,
@@ -116,7 +115,7 @@ impl ShipLane {
                 open[p] = false;
                 return;
             }
-            part.pending.push_back(*record);
+            part.pending.push_back(Hit::from(record));
             part.next = record.seq;
             part.claim += 1;
         })?;
@@ -153,17 +152,17 @@ impl ShipLane {
             return None;
         }
         batch.clear();
-        part.pressed = !part.pending.iter().all(|record| batch.push(record));
+        part.pressed = !part.pending.iter().all(|hit| batch.push(hit));
         part.flying = true;
         part.turn += 1;
         Some(Call {
             lane: self.log.lane,
             partition,
             from: part.cursor.from(),
-            to: batch.to,
+            to: batch.to(),
             opens_lane: part.cursor.opens_lane(),
-            claim: part.claim - (part.pending.len() - batch.records) as u64,
-            records: batch.records,
+            claim: part.claim - (part.pending.len() - batch.records()) as u64,
+            records: batch.records(),
         })
     }
 
@@ -225,7 +224,7 @@ impl ShipLane {
     /// The time of the oldest record that waits, µs since 1970.
     pub(super) fn oldest_us(&self) -> Option<u64> {
         let waiting = |part: &Part| match part.pending.front() {
-            Some(record) => Some(record.at_us),
+            Some(hit) => Some(hit.at_us),
             None if part.next < self.log.committed() => self.log.time_after(part.next),
             None => None,
         };
@@ -240,7 +239,7 @@ impl Part {
         let end = self.cursor.from();
         self.was_known |= end > Seq::ZERO;
         if !self.adrift && (self.start..=self.next).contains(&end) {
-            while self.pending.front().is_some_and(|record| record.seq <= end) {
+            while self.pending.front().is_some_and(|hit| hit.seq <= end) {
                 self.pending.pop_front();
             }
         } else {

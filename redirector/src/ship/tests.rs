@@ -177,9 +177,9 @@ impl World {
             let mut batch = Batch::default();
             let Some(call) = self.held().2.next_call(partition, now, &mut batch) else { continue };
             let mut links = Vec::new();
-            for (count, n) in batch.sums().counts() {
+            for (count, n) in &batch.sums().counts {
                 if matches!(count, common::wire::Count::Human(..)) {
-                    links.extend(std::iter::repeat_n(count.link().0, n as usize));
+                    links.extend(std::iter::repeat_n(count.link().0, *n as usize));
                 }
             }
             let upto = self.of(partition).filter(|record| record.seq <= call.to).count() as u64;

@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use common::hll::Sketch;
 use common::ids::LinkId;
 use common::time::Day;
-use common::wire::{PartitionKeys, script};
+use common::wire::{PartitionKeys, Stamps, script};
 use redis::Script;
 use sqlx::PgConnection;
 use tracing::warn;
@@ -82,9 +82,9 @@ async fn read(
 ) -> anyhow::Result<Option<Vec<Vec<u8>>>> {
     let mut call = READ_SKETCHES.prepare_invoke();
     call.key(&keys.seal);
-    let mut name = Vec::new();
+    let (mut stamps, mut name) = (Stamps::default(), Vec::new());
     for &(link, day) in chunk {
-        keys.write_sketch(link, day, &mut name);
+        keys.write_sketch(link, day, &mut stamps, &mut name);
         call.key(name.as_slice());
     }
     let reply = call.arg(seal).invoke_async::<Vec<Vec<u8>>>(redis).await;
