@@ -52,7 +52,7 @@ pub(super) async fn apply(
 ) -> Response {
     let taken = async {
         csrf::check_origin(&app.front, &headers)?;
-        take(&app, client, &body::decision(request).await?).await
+        take(&app, client, body::decision(request)).await
     };
     accepted(taken.await)
 }
@@ -60,19 +60,21 @@ pub(super) async fn apply(
 /// Times an application is written down when another one takes its name or address in the same moment.
 const ATTEMPTS: usize = 3;
 
-/// Takes an application in. Check the request's origin first.
+/// Takes an application in. It is read when its sender may send another one, so that bad ones are counted too. Check the
+/// request's origin first.
 pub(crate) async fn take(
     app: &App,
     client: Client,
-    application: &Application,
+    sent: impl Future<Output = Result<Application, Failure>>,
 ) -> Result<ApplicationAnswer, Failure> {
     let now = now();
     throttle::attempt(&app.accounts, &app.vault, Subject::MailsFrom(client.0), now).await?;
+    let application = sent.await?;
     let applicant = application.judge()?;
     // Every application is a letter, and nobody shall have their letter box filled by strangers.
     throttle::attempt(&app.accounts, &app.vault, Subject::MailsTo(&applicant.email), now).await?;
     // Before anything is looked up: it takes long, and must take as long for an address that is known.
-    let password_hash = hashed(app, application, &applicant).await?;
+    let password_hash = hashed(app, &application, &applicant).await?;
     let invitation = application.invitation.as_deref();
     for _ in 0..ATTEMPTS {
         match written(app, &applicant, password_hash.as_deref(), invitation, now).await? {
