@@ -192,6 +192,12 @@
     all("form[data-upload]", root).forEach(upload);
   }
 
+  // what somebody works in is not replaced under their hands
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const { target, requestConfig } = event.detail;
+    const isFresh = requestConfig.triggeringEvent === undefined || requestConfig.triggeringEvent === null;
+    if (isFresh && (target.querySelector("details[open]") || target.matches(":focus-within"))) event.preventDefault();
+  });
   document.body.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "sheet") opened();
   });

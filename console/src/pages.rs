@@ -5,17 +5,16 @@
 
 mod again;
 pub(crate) mod docs;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pages that use all of it are being written"))]
 mod form;
 mod format;
 mod link;
 mod links;
 mod live;
 mod mails;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pages that use all of it are being written"))]
 mod markup;
 pub(crate) mod message;
 mod parts;
+mod people;
 mod period;
 #[expect(dead_code, reason = "the pages that use all of it are being written")]
 mod shell;
@@ -23,9 +22,7 @@ mod sign_in;
 mod spark;
 mod splits;
 mod strip;
-#[expect(dead_code, reason = "the pages that use all of it are being written")]
 mod toast;
-#[expect(dead_code, reason = "the pages that use all of it are being written")]
 mod visit;
 
 use askama::Template;
@@ -53,6 +50,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/verify-email", get(sign_in::offer_to_verify).post(sign_in::verify))
         .route("/mails", get(mails::list))
         .route("/mails/{name}", get(mails::one))
+        .merge(people::routes())
 }
 
 /// The front door leads to the report on links.

@@ -16,11 +16,11 @@ pub(crate) mod links;
 pub(crate) mod notice;
 pub(crate) mod partnerships;
 pub(crate) mod products;
-mod rate_input;
+pub(crate) mod rate_input;
 pub(crate) mod rates;
 pub(crate) mod requests;
 pub(crate) mod shape;
-mod standing;
+pub(crate) mod standing;
 pub(crate) mod terms;
 pub(crate) mod vendors;
 

@@ -50,7 +50,7 @@ pub(crate) struct AccountAnswer {
     pub(crate) disabled_at: Option<String>,
     pub(crate) created_at: String,
     #[serde(skip)]
-    row_version: i64,
+    pub(crate) row_version: i64,
 }
 
 /// Somebody to be let in.

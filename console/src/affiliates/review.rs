@@ -91,7 +91,7 @@ pub(super) async fn reject(
     object(decided.await)
 }
 
-pub(super) fn may_decide(caller: &Caller) -> Result<(), Failure> {
+pub(crate) fn may_decide(caller: &Caller) -> Result<(), Failure> {
     caller.require_operator()?;
     caller.require(Scope::AffiliatesReview)
 }

@@ -16,6 +16,16 @@ use crate::problem::Failure;
 pub struct IfMatch(Option<Vec<String>>);
 
 impl IfMatch {
+    /// Whatever there is.
+    pub(crate) fn any() -> Self {
+        Self(None)
+    }
+
+    /// The version that a page showed, as its form carries it.
+    pub(crate) fn only(row_version: &str) -> Self {
+        Self(Some(vec![format!("\"v{row_version}\"")]))
+    }
+
     /// Refuses with 412 unless this is one of the versions. Ask it under the row's lock, or write
     /// `where row_version = …` as well.
     pub fn check(&self, row_version: i64) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! `/v1/orders`: a list of orders, and one of them with everything the shop reported.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta};
@@ -9,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::holds::HoldAnswer;
 use super::shape::{NothingFits, no_such_order, vendor_of};
+use crate::affiliates::{find, no_such_affiliate};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{Asked, Asking, List, Named, Page, json, possible, time, unknown_cursor};
@@ -180,6 +183,28 @@ pub(crate) async fn page(app: &App, caller: &Caller, asked: &Orders) -> Result<L
     snapshot.commit().await?;
     let rows = rows.into_iter().map(OrderAnswer::from).collect();
     Ok(List::cut(PATH, rows, asked.page.limit, |order: &OrderAnswer| order.order_id.clone()))
+}
+
+/// What was ordered in the orders of a page, by name.
+pub(crate) async fn product_names(
+    app: &App,
+    caller: &Caller,
+    orders: &[OrderAnswer],
+) -> Result<HashMap<String, Vec<String>>, Failure> {
+    caller.require(Scope::ReportsRead)?;
+    let ids: Vec<String> = orders.iter().map(|order| order.order_id.clone()).collect();
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let names = orders::product_names(&mut snapshot, &ids).await?;
+    snapshot.commit().await?;
+    Ok(names)
+}
+
+/// The number of an affiliate, as orders are narrowed by it.
+pub(crate) async fn affiliate_number(app: &App, caller: &Caller, public_id: &str) -> Result<i64, Failure> {
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let found = find(&mut snapshot, public_id).await?;
+    snapshot.commit().await?;
+    found.ok_or_else(no_such_affiliate)
 }
 
 /// One order with all its parts.

@@ -53,12 +53,27 @@ pub(crate) struct Content {
     bytes: Bytes,
 }
 
-/// The answer to whoever keeps the file, a program or a browser.
+/// The answer to a program that keeps the file.
 pub(crate) fn attached(content: Result<Content, Failure>) -> Response {
-    content.map_or_else(
-        |failure| ForPrograms(failure).into_response(),
-        |Content { headers, bytes }| (headers, bytes).into_response(),
-    )
+    content.map_or_else(|failure| ForPrograms(failure).into_response(), kept)
+}
+
+/// The file to keep, for a program or a browser.
+pub(crate) fn kept(Content { headers, bytes }: Content) -> Response {
+    (headers, bytes).into_response()
+}
+
+/// A picture that a page of ours has in it: we saved it ourselves, and a browser draws it and does nothing else with it.
+/// What is no picture stays a file to keep.
+pub(crate) fn pictured(content: Content) -> Response {
+    let is_picture = content.headers.iter().any(|(name, value)| {
+        *name == header::CONTENT_TYPE && value.to_str().is_ok_and(|kind| kind.starts_with("image/"))
+    });
+    let mut response = kept(content);
+    if is_picture {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    }
+    response
 }
 
 /// A document of the caller's own.

@@ -103,8 +103,12 @@ pub(crate) enum Kind {
     Nullable,
     /// A whole number; left out when empty, text where it is none, so that the API's type says so.
     Number,
+    /// A whole number; null when empty.
+    NullableNumber,
     /// A box: true when ticked.
     Flag,
+    /// A day, from its midnight (UTC) on; left out when empty, text where it is none.
+    Day,
     /// One text a line, also separated by commas, semicolons or blanks.
     Words,
 }
@@ -114,10 +118,13 @@ impl Kind {
         let trimmed = text.trim();
         match self {
             Self::Text => Some(Value::from(text)),
-            Self::Optional | Self::Number if trimmed.is_empty() => None,
-            Self::Nullable if trimmed.is_empty() => Some(Value::Null),
+            Self::Optional | Self::Number | Self::Day if trimmed.is_empty() => None,
+            Self::Nullable | Self::NullableNumber if trimmed.is_empty() => Some(Value::Null),
             Self::Optional | Self::Nullable => Some(Value::from(trimmed)),
-            Self::Number => Some(trimmed.parse::<i64>().map_or_else(|_| Value::from(trimmed), Value::from)),
+            Self::Number | Self::NullableNumber => {
+                Some(trimmed.parse::<i64>().map_or_else(|_| Value::from(trimmed), Value::from))
+            }
+            Self::Day => Some(Value::from(format!("{trimmed}T00:00:00Z"))),
             Self::Flag => Some(Value::from(!trimmed.is_empty())),
             Self::Words => {
                 let parts =

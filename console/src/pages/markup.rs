@@ -155,6 +155,15 @@ impl Badge {
         known.map_or(Self { word: "Unknown", class: "off" }, |(_, badge)| *badge)
     }
 
+    /// What was agreed from some day on: it holds, will hold, or held.
+    pub(crate) fn of_agreed(is_current: bool, is_later: bool) -> Self {
+        match (is_current, is_later) {
+            (true, _) => Self { word: "In force", class: "good" },
+            (false, true) => Self { word: "Planned", class: "wait" },
+            (false, false) => Self { word: "Ended", class: "off" },
+        }
+    }
+
     /// Whether somebody or something is on: Active in green, Suspended in red.
     pub(crate) fn active(is_active: bool) -> Self {
         Self::of(if is_active { "active" } else { "suspended" })

@@ -15,6 +15,22 @@ pub(crate) enum Done {
     AffiliateRejected,
     AffiliateSuspended,
     AffiliateReactivated,
+    DocumentApproved,
+    DocumentRejected,
+    Asked,
+    InvitationSent,
+    PartnershipChanged,
+    RateAgreed,
+    TermsAgreed,
+    InvitationRevoked,
+    VendorActivated,
+    VendorDeactivated,
+    ProductOffered,
+    ProductWithdrawn,
+    AccountDisabled,
+    AccountEnabled,
+    AccountReset,
+    AccountInvited,
     LinkPaused,
     LinkActivated,
     Made,
@@ -42,6 +58,37 @@ const WORDS: &[Words] = &[
         "Active again, with the links that were on before.",
         Some("/affiliates/{}/suspend"),
     ),
+    (Done::DocumentApproved, "document-approved", "The document is approved.", None),
+    (
+        Done::DocumentRejected,
+        "document-rejected",
+        "Rejected. The affiliate was told why, and may send another.",
+        None,
+    ),
+    (Done::Asked, "asked", "Asked. The vendor was told by mail.", None),
+    (Done::InvitationSent, "invitation-sent", "Sent again. Only the newest link works.", None),
+    (Done::PartnershipChanged, "partnership", "Changed. The affiliate was told by mail.", None),
+    (Done::RateAgreed, "rate-agreed", "Agreed. The affiliates it is for were told by mail.", None),
+    (
+        Done::VendorActivated,
+        "vendor-on",
+        "Active again: its links track within a second.",
+        Some("/vendors/{}/deactivate"),
+    ),
+    (
+        Done::VendorDeactivated,
+        "vendor-off",
+        "Deactivated. Its links stop tracking within a second.",
+        Some("/vendors/{}/activate"),
+    ),
+    (Done::ProductOffered, "offered", "On offer.", Some("/products/{}/withdraw")),
+    (Done::ProductWithdrawn, "withdrawn", "Not offered any more.", Some("/products/{}/offer")),
+    (Done::AccountDisabled, "account-off", "Disabled, and signed out everywhere.", Some("/team/{}/enable")),
+    (Done::AccountEnabled, "account-on", "May sign in again.", Some("/team/{}/disable")),
+    (Done::AccountReset, "account-reset", "Reset. A mail leads to a new password.", None),
+    (Done::AccountInvited, "account-made", "Created. A mail leads to a password.", None),
+    (Done::TermsAgreed, "terms-agreed", "Agreed. Every partner was told by mail.", None),
+    (Done::InvitationRevoked, "invitation-revoked", "Revoked. Its link no longer works.", None),
     (Done::LinkPaused, "paused", "Paused. Shoppers are no longer tracked.", Some("/links/{}/activate")),
     (Done::LinkActivated, "activated", "The link tracks again.", Some("/links/{}/deactivate")),
     (Done::Made, "made", "Created.", None),
@@ -98,6 +145,14 @@ impl Toast {
     }
 }
 
+/// An address inside the console without what was done before.
+pub(super) fn without(address: &str) -> String {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let pairs = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "done" && name != "of");
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
 /// A public id or a link's code: nothing that could lead an address elsewhere.
 fn is_name(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -114,6 +169,7 @@ mod tests {
         assert_eq!(address, "/links?q=a&done=paused&of=summer24");
         let toast = Toast::read(address.split_once('?').expect("a query").1).expect("a toast");
         assert_eq!(toast.undo.as_deref(), Some("/links/summer24/activate"));
+        assert_eq!(without(&address), "/links?q=a");
         assert!(Toast::read("done=<b>hello").is_none());
         assert!(Toast::read("done=paused&of=../../x").expect("a toast").undo.is_none());
     }

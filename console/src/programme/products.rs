@@ -72,7 +72,7 @@ pub(crate) struct Wanted {
     pub(crate) currency: Option<String>,
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ProductChange)]
 pub(crate) struct Change {

@@ -8,7 +8,7 @@ use crate::problem::{Failure, unusable};
 
 /// How long before a lower rate begins its affiliates must be told, unless an operator sets it: long enough to take down
 /// what they pay for themselves.
-pub(super) const NOTICE: TimeDelta = TimeDelta::days(7);
+pub(crate) const NOTICE: TimeDelta = TimeDelta::days(7);
 /// How far ahead a rate may be agreed.
 const AHEAD: TimeDelta = TimeDelta::days(366);
 /// How long a request may be under way: `since` is not in the past if it was not when it was written.
@@ -57,7 +57,7 @@ impl RateInput {
 }
 
 /// A stored rate as people say it, and as it may be sent back: `12.5%`.
-pub(super) fn in_per_cent(ppm: Option<i32>) -> Option<String> {
+pub(crate) fn in_per_cent(ppm: Option<i32>) -> Option<String> {
     let rate = Rate::new(u32::try_from(ppm?).ok()?)?;
     Some(rate.to_string().replace(' ', ""))
 }

@@ -3,6 +3,8 @@
 //! Invariant: every statement takes the vendor whose key asks. `None` is the programme; with a vendor, another vendor's
 //! order is found as little as one that does not exist.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use common::order::Event;
 use sqlx::PgConnection;
@@ -192,6 +194,22 @@ pub async fn lines(conn: &mut PgConnection, order: &OrderFacts) -> sqlx::Result<
     )
     .fetch_all(conn)
     .await
+}
+
+/// What was ordered in each of these orders, by name; an order whose shop named nothing is left out.
+pub async fn product_names(
+    conn: &mut PgConnection,
+    order_ids: &[String],
+) -> sqlx::Result<HashMap<String, Vec<String>>> {
+    let rows = sqlx::query!(
+        r#"select o.order_id, array_agg(l.name order by l.item_id) as "names!" from customer_order o
+           join order_line l using (vendor_id, order_ref)
+           where o.order_id = any($1) and l.name is not null group by o.order_id"#,
+        order_ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.order_id, row.names)).collect())
 }
 
 /// Another vendor's part of the same order.

@@ -25,6 +25,7 @@ mod outage;
 mod outgoing;
 mod outgoing_receiver;
 mod pages;
+mod pages_people;
 mod partnerships;
 mod payouts;
 mod people;
