@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::ids::{Lane, LinkId, Partition, Seq};
 use common::time::{Day, Hour};
 use common::traffic::{Browser, Channel, Country, Device, Os};
-use common::wire::{Count, PartitionKeys, script};
+use common::wire::{Count, PartitionKeys, Stamps, script};
 use redis::AsyncCommands as _;
 
 use crate::world::{World, partitions};
@@ -94,9 +94,9 @@ impl Edge {
         }
         call.arg(self.lane.0).arg(from).arg(last.seq.0).arg(u8::from(end.is_none())).arg(claim);
         call.arg(counts.len()).arg(visitors.len()).arg(SKETCH_TTL_MS);
-        let mut name = Vec::new();
+        let (mut stamps, mut name) = (Stamps::default(), Vec::new());
         for (count, n) in &counts {
-            count.write(&mut name);
+            count.write(&mut stamps, &mut name);
             call.arg(name.as_slice()).arg(*n);
         }
         for seen in visitors.values() {

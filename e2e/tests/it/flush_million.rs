@@ -12,7 +12,7 @@ use aggregator::store::Stores;
 use common::ids::{Lane, LinkId, Partitions, Seq};
 use common::time::{Day, Hour};
 use common::traffic::{Browser, Channel, Country, Device, Os};
-use common::wire::{Count, PartitionKeys};
+use common::wire::{Count, PartitionKeys, Stamps};
 use onebox::servers::{Postgres, Redis};
 use runtime::clock;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -84,13 +84,13 @@ fn counters(link: LinkId) -> impl Iterator<Item = (Count, u64)> {
 async fn fill(url: &str, links: u64, round: u64) {
     let client = redis::Client::open(url).expect("a good URL");
     let mut redis = client.get_multiplexed_async_connection().await.expect("Redis answers");
-    let (mut commands, mut name) = (redis::pipe(), Vec::new());
+    let (mut commands, mut stamps, mut name) = (redis::pipe(), Stamps::default(), Vec::new());
     let mut clicks = vec![0_u64; usize::from(Partitions::STANDALONE.count())];
     for link in (1..=links).map(LinkId) {
         let partition = link.partition(Partitions::STANDALONE);
         let keys = PartitionKeys::new(partition);
         for (count, n) in counters(link) {
-            count.write(&mut name);
+            count.write(&mut stamps, &mut name);
             commands.hset(&keys.counts, name.as_slice(), n).ignore();
         }
         commands.pfadd(keys.sketch(link, DAY), &[link.0, link.0 + 1, round]).ignore();

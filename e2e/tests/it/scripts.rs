@@ -9,7 +9,7 @@ use common::hll::Sketch;
 use common::ids::{Lane, LinkId, Partition, Seq};
 use common::ship::Answer;
 use common::time::{Day, Hour};
-use common::wire::{Count, PartitionKeys, script};
+use common::wire::{Count, PartitionKeys, Stamps, script};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands as _, Script};
@@ -60,7 +60,7 @@ struct Pair<'a> {
 
 fn field(click: u64) -> Vec<u8> {
     let mut name = Vec::new();
-    Count::Human(LinkId(click), HOUR).write(&mut name);
+    Count::Human(LinkId(click), HOUR).write(&mut Stamps::default(), &mut name);
     name
 }
 
