@@ -4,7 +4,7 @@ use aggregator::jobs::flush::{Outcome, Settled, drop_sealed, flush, read, seal, 
 use common::flush::Watermark;
 use common::ids::{LinkId, Partition, Seq};
 use common::time::Hour;
-use common::wire::{Count, PartitionKeys};
+use common::wire::{Count, PartitionKeys, Stamps};
 use redis::AsyncCommands as _;
 
 use crate::edge::{Edge, Shipped};
@@ -200,9 +200,10 @@ async fn a_bucket_larger_than_a_scan_is_read_whole() {
     let (partition, keys) = (a_partition(), PartitionKeys::new(a_partition()));
     edge.click(LinkId(1), Hour(495_000), None);
     edge.ship_all(&world).await;
-    let (mut fill, mut name, more) = (redis::pipe(), Vec::new(), 25_000_u64);
+    let (mut fill, mut stamps, mut name) = (redis::pipe(), Stamps::default(), Vec::new());
+    let more = 25_000_u64;
     for i in 0..more {
-        Count::Filtered(LinkId(1), Hour(1 + i as u32)).write(&mut name);
+        Count::Filtered(LinkId(1), Hour(1 + i as u32)).write(&mut stamps, &mut name);
         fill.hset(&keys.counts, name.as_slice(), 2).ignore();
     }
     fill.hset(&keys.claim, edge.lane.0, 1 + 2 * more).ignore();

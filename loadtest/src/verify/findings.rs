@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::hll::Sketch;
 use common::token::Click;
-use common::wire::{Count, RecordFlags};
+use common::wire::{Count, RecordFlags, Stamps};
 use serde::Serialize;
 
 use super::accepted::Accepted;
@@ -206,7 +206,7 @@ fn is_hourly(count: &Count) -> bool {
 
 fn name(count: &Count) -> String {
     let mut out = Vec::new();
-    count.write(&mut out);
+    count.write(&mut Stamps::default(), &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
 
