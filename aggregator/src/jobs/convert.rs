@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use runtime::{Shutdown, clock};
+use sqlx::PgConnection;
 use tokio::sync::Notify;
 use tracing::warn;
 
@@ -62,19 +63,21 @@ pub async fn run(stores: Stores, due: Bells, shutdown: Shutdown) -> anyhow::Resu
 
 /// Works out links' conversion rates at `now`. Returns how many.
 pub async fn convert(stores: &Stores, links: Links, now: DateTime<Utc>) -> anyhow::Result<u64> {
+    let mut tx = stores.postgres.begin().await.context("cannot reach Postgres")?;
+    // All clicks of all links are added up at night.
+    sqlx::query("set local statement_timeout = '1h'").execute(&mut *tx).await?;
+    let converted = convert_within(&mut tx, links, now).await?;
+    tx.commit().await.context("cannot commit; it is done again")?;
+    metrics::counter!("aggregator_converted_links_total").increment(converted);
+    Ok(converted)
+}
+
+/// The same in the caller's transaction.
+pub async fn convert_within(tx: &mut PgConnection, links: Links, now: DateTime<Utc>) -> anyhow::Result<u64> {
     let since = match links {
         Links::Recent => now - RECENT,
         Links::All => DateTime::UNIX_EPOCH,
     };
-    let mut tx = stores.postgres.begin().await.context("cannot reach Postgres")?;
-    // All clicks of all links are added up at night.
-    sqlx::query("set local statement_timeout = '1h'").execute(&mut *tx).await?;
-    let converted = sqlx::query_file!("src/jobs/convert/convert.sql", since, now)
-        .execute(&mut *tx)
-        .await
-        .context("cannot work out conversion rates")?
-        .rows_affected();
-    tx.commit().await.context("cannot commit; it is done again")?;
-    metrics::counter!("aggregator_converted_links_total").increment(converted);
-    Ok(converted)
+    let converted = sqlx::query_file!("src/jobs/convert/convert.sql", since, now).execute(tx).await;
+    Ok(converted.context("cannot work out conversion rates")?.rows_affected())
 }

@@ -22,7 +22,9 @@ use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 pub use self::bucket::{Bucket, drop_sealed, read, reset, seal};
+pub use self::rows::add_counts;
 pub use self::settle::{Settled, settle};
+pub use self::sketches::store_sketches;
 pub use self::watermark::{Watermarks, lock_partition, watermarks};
 use crate::store::{RedisConnection, Stores};
 

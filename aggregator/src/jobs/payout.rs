@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use common::payout::payable_from;
 use runtime::{Shutdown, clock};
-use sqlx::{Postgres, Transaction};
+use sqlx::{Acquire as _, Postgres, Transaction};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
@@ -80,6 +80,17 @@ pub async fn payout(stores: &Stores, now: DateTime<Utc>) -> anyhow::Result<Done>
             Booked::Batch => done.paid += 1,
         }
     }
+}
+
+/// The same in the caller's transaction: for whoever lets time pass by themselves.
+pub async fn payout_within(tx: &mut Transaction<'_, Postgres>, now: DateTime<Utc>) -> anyhow::Result<()> {
+    while collect_one(point(tx).await?, now).await? {}
+    while !matches!(book_some(point(tx).await?, now).await?, Booked::Nothing) {}
+    Ok(())
+}
+
+async fn point<'a>(tx: &'a mut Transaction<'_, Postgres>) -> anyhow::Result<Transaction<'a, Postgres>> {
+    tx.begin().await.context("cannot reach Postgres")
 }
 
 async fn begin(stores: &Stores) -> anyhow::Result<Transaction<'static, Postgres>> {

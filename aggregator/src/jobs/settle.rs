@@ -17,10 +17,11 @@ mod spread;
 mod take;
 mod write;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
 use common::token::Keyring;
 use runtime::{Shutdown, clock};
@@ -29,8 +30,8 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
-use self::batch::Batch;
-use self::order::Key;
+use self::batch::{Batch, Rivals};
+pub use self::order::Key;
 use self::take::{Taken, forget_due, put_aside, take_due, take_matured};
 use crate::listen::listen;
 use crate::store::Stores;
@@ -93,6 +94,19 @@ async fn settle_pending(stores: &Stores, keyring: &Keyring, shutdown: &Shutdown)
 /// Settles everything that waits at `now`.
 pub async fn settle_all(stores: &Stores, keyring: &Keyring, now: DateTime<Utc>) -> anyhow::Result<Settled> {
     side_by_side(stores, keyring, || Some(now)).await
+}
+
+/// Settles these orders at `now` in the caller's transaction, whether anything of them is due or not: for whoever lets
+/// time pass by themselves. Their click tokens must be known to this transaction alone.
+pub async fn settle_within(
+    tx: &mut Transaction<'_, Postgres>,
+    keyring: &Keyring,
+    orders: &BTreeSet<Key>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let batch = batch::settle(tx, keyring, orders, now, Rivals::None).await?;
+    ensure!(batch.unreadable.is_empty(), "orders with events that cannot be read: {:?}", batch.unreadable);
+    Ok(())
 }
 
 /// Two batches at a time: Postgres works on the one while the other is judged or committed. `now` ends it with `None`.
@@ -198,7 +212,7 @@ async fn settle_taken(
 ) -> anyhow::Result<Batch> {
     let mut point = tx.begin().await.context("cannot reach Postgres")?;
     let written = async {
-        let batch = batch::settle(&mut point, keyring, &taken.keys, now).await?;
+        let batch = batch::settle(&mut point, keyring, &taken.keys, now, Rivals::Possible).await?;
         forget_due(&mut point, &taken.due).await?;
         for (key, unreadable) in &batch.unreadable {
             tell(key, unreadable);

@@ -18,6 +18,12 @@ use sqlx::PgConnection;
 /// the arrays in its working memory.
 const STATEMENT_ROWS: usize = 20_000;
 
+/// Adds counters, which are in order and each there once, in the caller's transaction. The caller accounts for them:
+/// batch, watermark and sketches are not this function's. Returns the number of rows written.
+pub async fn add_counts(tx: &mut PgConnection, counts: &[(Count, u64)]) -> anyhow::Result<usize> {
+    Rows::of(counts).add(tx).await
+}
+
 /// What a bucket adds, column by column.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Rows {

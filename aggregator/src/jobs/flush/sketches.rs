@@ -24,6 +24,18 @@ const CHUNK: usize = 256;
 
 static READ_SKETCHES: LazyLock<Script> = LazyLock::new(|| Script::new(script::READ_SKETCHES));
 
+/// Stores sketches of links and days that had none, in the caller's transaction.
+pub async fn store_sketches(tx: &mut PgConnection, fresh: &[(LinkId, Day, Sketch)]) -> anyhow::Result<()> {
+    for chunk in fresh.chunks(CHUNK) {
+        let mut grown = Grown::default();
+        for (link, day, sketch) in chunk {
+            grown.push(*link, *day, sketch, None);
+        }
+        grown.store(tx).await?;
+    }
+    Ok(())
+}
+
 /// Unites the sketches of these links and days. False: this node does not hold the seal any more; roll back.
 pub(super) async fn unite(
     tx: &mut PgConnection,

@@ -13,6 +13,15 @@ use super::{daily, spread, write};
 use crate::jobs::attribute::attribute;
 use crate::moment::millis;
 
+/// Whether another transaction may settle an order with the same click token at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rivals {
+    /// Then each waits for the other: a lock for every token, until the commit.
+    Possible,
+    /// Nobody else has these tokens yet.
+    None,
+}
+
 /// What came of a batch.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -46,10 +55,13 @@ pub(super) async fn settle(
     keyring: &Keyring,
     keys: &BTreeSet<Key>,
     now: DateTime<Utc>,
+    rivals: Rivals,
 ) -> anyhow::Result<Batch> {
     let order::Read { orders, unreadable } = order::read(tx, keys).await?;
     let attributed = attribute(tx, keyring, &orders).await?;
-    spread::lock_tokens(tx, &attributed).await?;
+    if rivals == Rivals::Possible {
+        spread::lock_tokens(tx, &attributed).await?;
+    }
     let facts = Facts::read(tx, &orders, &attributed).await?;
     let mut unattributed = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(orders.len());

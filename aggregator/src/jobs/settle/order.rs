@@ -12,9 +12,11 @@ use sqlx::PgConnection;
 
 /// An order's name: the shop's, within its vendor.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
-    pub(crate) vendor: i64,
-    pub(crate) order_ref: String,
+pub struct Key {
+    /// Whose shop took it.
+    pub vendor: i64,
+    /// What that shop calls it.
+    pub order_ref: String,
 }
 
 /// Names as the two columns that queries take them in.
