@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod audit_api;
 pub mod credentials;
+pub(crate) mod guests;
 pub(crate) mod keys_api;
 pub mod mailed;
 pub(crate) mod mailed_api;

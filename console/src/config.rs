@@ -12,7 +12,7 @@ use runtime::{CommonArgs, Invalid, Problems, SecretSource};
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use crate::front::{PublicUrl, Reports};
+use crate::front::{Guests, PublicUrl, Reports};
 use crate::keys::{Command, Task};
 use crate::mail::carrier::{self, Carrier};
 use crate::outgoing::Reach;
@@ -72,6 +72,11 @@ pub struct Args {
     #[arg(long, env = "CONSOLE_OPEN_REPORTS")]
     pub open_reports: bool,
 
+    /// Offer to sign in as the demo's people with one click, and say on every page that it is a demo; for loopback listeners
+    /// without --public-url
+    #[arg(long, env = "CONSOLE_DEMO")]
+    pub demo: bool,
+
     /// Call webhook targets on this machine too, and without TLS: for a demo and for tests
     #[arg(long, env = "CONSOLE_WEBHOOKS_TO_LOOPBACK")]
     pub webhooks_to_loopback: bool,
@@ -123,6 +128,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Who may read reports without credentials.
     pub reports: Reports,
+    /// Whether the demo's people can be signed in as.
+    pub guests: Guests,
     /// Requests a minute of one caller.
     pub requests_per_minute: u32,
     /// What takes mails away.
@@ -173,6 +180,14 @@ impl Args {
             problems
                 .add("--open-reports", "everybody could read the reports of a console with a --public-url");
         }
+        let is_reachable =
+            self.public_url.is_some() || listen.is_some_and(|listen| !listen.ip().is_loopback());
+        if self.demo && is_reachable {
+            problems.add(
+                "--demo",
+                "others could sign in without a password: listen on 127.0.0.1 or [::1] and drop --public-url",
+            );
+        }
         let carrier = carrier(&self, &mut problems);
         let admin_listen = problems.parse("--admin-listen", &self.admin_listen);
         let redirect_url = problems.check("--redirect-url", base_url(&self.redirect_url));
@@ -186,6 +201,7 @@ impl Args {
                 trusted_proxies: nets.into_iter().flatten().collect(),
                 requests_per_minute: self.requests_per_minute,
                 carrier,
+                guests: if self.demo { Guests::Welcome } else { Guests::Unknown },
                 reports: if self.open_reports { Reports::OpenOnThisMachine } else { Reports::Closed },
                 seal: seal?,
                 reach: if self.webhooks_to_loopback { Reach::LoopbackToo } else { Reach::Public },
@@ -315,6 +331,19 @@ mod tests {
             complaints[0].contains("DATABASE_URL") && !complaints[0].contains("hid den"),
             "{complaints:?}"
         );
+    }
+
+    #[test]
+    fn a_demo_is_for_this_machine_alone() {
+        assert_eq!(parse(&["--demo"]).expect("good").guests, Guests::Welcome);
+        assert_eq!(parse(&[]).expect("good").guests, Guests::Unknown);
+        for url in ["https://console.example.com", "http://127.0.0.1:8081"] {
+            let complaints = parse(&["--demo", "--public-url", url]).expect_err("public").to_string();
+            assert!(complaints.contains("--demo (environment CONSOLE_DEMO)"), "{complaints}");
+        }
+        let everywhere =
+            ["--demo", "--listen", "0.0.0.0:8081", "--public-url", "https://console.example.com"];
+        assert!(parse(&everywhere).is_err());
     }
 
     #[test]

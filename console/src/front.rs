@@ -17,6 +17,15 @@ pub enum Reports {
     OpenOnThisMachine,
 }
 
+/// Whether the people of a demo can be signed in as without a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guests {
+    /// Nobody can.
+    Unknown,
+    /// Everybody on this machine may act as them: all they could see or spoil is made up.
+    Welcome,
+}
+
 /// An address that people type: `https://console.example.com`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
@@ -35,6 +44,8 @@ pub struct Front {
     pub address: SocketAddr,
     /// Who may read reports.
     pub reports: Reports,
+    /// Whether it shows a demo.
+    pub guests: Guests,
     /// Proxies that say truly whom they speak for.
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -128,6 +139,7 @@ mod tests {
             public,
             address: SocketAddr::from(([127, 0, 0, 1], 8081)),
             reports: Reports::Closed,
+            guests: Guests::Unknown,
             trusted_proxies: vec!["10.0.0.0/8".parse().expect("a net")],
         }
     }

@@ -94,6 +94,7 @@ pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Consol
             public: config.public_url,
             address,
             reports: config.reports,
+            guests: config.guests,
             trusted_proxies: config.trusted_proxies,
         }),
         passwords: Passwords::new()?,

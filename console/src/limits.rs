@@ -160,13 +160,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::front::Reports;
+    use crate::front::{Guests, Reports};
 
     fn limits(per_minute: u32) -> Limits {
         let front = Front {
             public: None,
             address: ([127, 0, 0, 1], 0).into(),
             reports: Reports::Closed,
+            guests: Guests::Unknown,
             trusted_proxies: Vec::new(),
         };
         Limits::new(per_minute, Arc::new(front))

@@ -4,6 +4,7 @@
 //! turns that off.
 
 mod again;
+pub(crate) mod demo;
 pub(crate) mod docs;
 mod form;
 mod format;

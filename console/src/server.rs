@@ -97,6 +97,7 @@ pub fn router(app: App, requests_per_minute: u32) -> Router {
         .split_for_parts();
     Router::new()
         .merge(pages::routes())
+        .merge(pages::demo::routes(app.front.guests))
         .merge(described)
         .merge(openapi::routes(&openapi))
         .merge(assets::routes())
@@ -104,6 +105,7 @@ pub fn router(app: App, requests_per_minute: u32) -> Router {
         .fallback(guard::nowhere)
         .method_not_allowed_fallback(guard::other_method)
         .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(app.front.guests, pages::demo::around))
         .layer(from_fn_with_state(limits, limits::limit))
         .layer(from_fn_with_state(app.front.clone(), guard::guard))
         .with_state(app)

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::demo;
 use super::toast::Toast;
 use crate::assets::{self, Addresses};
 use crate::auth::{Caller, Role, Scope, Via};
@@ -57,6 +58,8 @@ pub(crate) struct Frame {
     pub(crate) assets: &'static Addresses,
     /// The instant the page was made, `20 Nov 2026, 14:10 UTC`.
     pub(crate) made_at: String,
+    /// What a demo says of itself.
+    pub(crate) demo: Option<&'static str>,
     /// Who is signed in.
     pub(crate) visitor: Option<Signed>,
     pub(crate) contents: Vec<Group>,
@@ -96,6 +99,7 @@ impl Frame {
         Self {
             assets: assets::addresses(),
             made_at: now.format("%-d %b %Y, %H:%M UTC").to_string(),
+            demo: demo::banner(),
             visitor: None,
             contents: Vec::new(),
             toast: None,

@@ -7,7 +7,8 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::shell::Frame;
 use super::visit::inside;
-use super::{now, render};
+use super::{demo, now, render};
+use crate::accounts::guests::Guest;
 use crate::accounts::{Client, Credentials, credentials, sign_in};
 use crate::api::given::Given;
 use crate::auth::{Visitor, csrf, session};
@@ -23,6 +24,8 @@ struct SignInPage {
     email: String,
     next: String,
     needs_code: bool,
+    /// Whom a demo offers to be.
+    guests: &'static [Guest],
 }
 
 #[derive(Template)]
@@ -54,8 +57,14 @@ struct VerifyPage {
 pub(crate) async fn show(RawQuery(query): RawQuery) -> Response {
     let next = query.and_then(|query| Given::read(&query).one("next")).unwrap_or_default();
     let (email, problem) = (String::new(), None);
-    let page =
-        SignInPage { frame: Frame::new(now()), problem, email, next: inside(&next), needs_code: false };
+    let page = SignInPage {
+        frame: Frame::new(now()),
+        problem,
+        email,
+        next: inside(&next),
+        needs_code: false,
+        guests: demo::offered(),
+    };
     render(StatusCode::OK, &page)
 }
 
@@ -88,7 +97,8 @@ pub(crate) async fn submit(
             let (status, ..) = failure.kind();
             let needs_code = matches!(failure, Failure::CodeNeeded);
             let problem = Some(super::message::sentence(&failure.to_string()));
-            render(status, &SignInPage { frame: Frame::new(now()), problem, email, next, needs_code })
+            let (frame, guests) = (Frame::new(now()), demo::offered());
+            render(status, &SignInPage { frame, problem, email, next, needs_code, guests })
         }
         Err(failure) => ForPeople(failure).into_response(),
     }

@@ -8,6 +8,7 @@ mod api;
 mod bank;
 mod described;
 mod documents;
+mod guests;
 mod holds;
 mod intake;
 mod intake_batch;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use common::hll::Sketch;
-use console::front::Reports;
+use console::front::{Guests, Reports};
 use console::outgoing::Reach;
 use console::seal::{Seal, place};
 use console::store::Place;
@@ -216,6 +216,7 @@ pub(crate) fn config(url: &str) -> Config {
         public_url: None,
         trusted_proxies: Vec::new(),
         reports: Reports::OpenOnThisMachine,
+        guests: Guests::Unknown,
         requests_per_minute: 60_000,
         carrier: None,
         secret: Some(Secret::new(SECRET)),
