@@ -92,6 +92,10 @@ pub struct UpArgs {
     #[arg(long, env = "ONEBOX_EMPTY")]
     empty: bool,
 
+    /// Start the demo without its 90 days of history
+    #[arg(long, env = "ONEBOX_NO_HISTORY")]
+    no_history: bool,
+
     /// Do not send demo clicks
     #[arg(long, env = "ONEBOX_NO_TRAFFIC")]
     no_traffic: bool,
@@ -114,6 +118,8 @@ pub struct UpConfig {
     pub servers_dir: Option<PathBuf>,
     /// What to put into an empty database.
     pub programme: Programme,
+    /// Whether a fresh demo gets a past.
+    pub history: History,
     /// Whether to click the demo's links.
     pub traffic: Traffic,
 }
@@ -125,6 +131,15 @@ pub enum Programme {
     Demo,
     /// Nothing.
     Empty,
+}
+
+/// Whether a fresh demo looks as if it had been used for some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// 90 days of clicks, orders and payouts.
+    MadeUp,
+    /// It begins now.
+    Blank,
 }
 
 /// Whether demo links are clicked.
@@ -175,6 +190,7 @@ impl UpArgs {
                 redis_url,
                 servers_dir: self.servers_dir,
                 programme: if self.empty { Programme::Empty } else { Programme::Demo },
+                history: if self.no_history { History::Blank } else { History::MadeUp },
                 traffic: if self.no_traffic || self.empty { Traffic::Silent } else { Traffic::Gentle },
             })
         })
@@ -232,6 +248,7 @@ mod tests {
     fn defaults_are_good() {
         let config = validate(&["--empty"]).expect("valid");
         assert_eq!((config.programme, config.traffic), (Programme::Empty, Traffic::Silent));
+        assert_eq!(validate(&["--no-traffic"]).expect("valid").history, History::MadeUp);
         assert_eq!(config.addresses.redirector_admin.when_taken, WhenTaken::MoveAside);
         assert!(config.data_dir.is_absolute());
     }

@@ -73,6 +73,16 @@ pub(crate) async fn seed_demo(database: &mut PgConnection) -> anyhow::Result<()>
         .map(drop)
 }
 
+/// Makes accounts for the demo's people, beside the first operator. They have no passwords: the console lets them in with
+/// one click, on this machine and in a demo only.
+pub(crate) async fn create_demo_accounts(database: &mut PgConnection) -> anyhow::Result<()> {
+    sqlx::raw_sql(include_str!("demo/accounts.sql"))
+        .execute(database)
+        .await
+        .context("cannot make accounts for the demo's people")
+        .map(drop)
+}
+
 /// The demo's links that are tracked now; none in a database that has no demo programme.
 pub(crate) async fn demo_links(database: &mut PgConnection) -> anyhow::Result<Vec<Link>> {
     sqlx::query_as(include_str!("demo/links.sql"))

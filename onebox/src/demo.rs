@@ -1,9 +1,11 @@
-//! The demo: what a fresh installation shows. The programme is in `demo/programme.sql`; people click its links
-//! ([`traffic`]), some of them buy something ([`shop`]), and two treasurers pay what has matured ([`treasury`]).
+//! The demo: what a fresh installation shows. The programme is in `demo/programme.sql`, and its past is written by a
+//! program of its own ([`history`]). Then people click its links ([`traffic`]), some of them buy something ([`shop`]), and
+//! two treasurers pay what has matured ([`treasury`]).
 //!
-//! All of it goes through the doors that real people use, and nothing depends on it: what fails is forgotten.
+//! What happens now goes through the doors that real people use, and nothing depends on it: what fails is forgotten.
 
 mod dice;
+pub(crate) mod history;
 pub(crate) mod keys;
 mod shop;
 mod traffic;
@@ -21,6 +23,7 @@ pub(crate) struct Link {
     pub(crate) code: String,
     product_id: i64,
     product: String,
+    price_minor: i64,
 }
 
 /// The doors of the services.

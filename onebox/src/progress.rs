@@ -37,6 +37,13 @@ impl Progress {
         }
     }
 
+    /// Says what is going on just now: shown where the line moves, too much where it does not.
+    pub(crate) fn passing(&self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.to_owned());
+        }
+    }
+
     /// Says what has been reached.
     pub(crate) fn done(&self, what: &str) {
         let line = format!("{:>6.1} s  {what}", self.elapsed().as_secs_f64());

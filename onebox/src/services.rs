@@ -21,6 +21,15 @@ use crate::supervise::{Job, last_words, log_of};
 const STOP_LIMIT: Duration = Duration::from_secs(25);
 /// Who signs in first.
 pub(crate) const OPERATOR: &str = "operator@example.com";
+
+/// Whether the console offers to sign in as one of the demo's people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guests {
+    /// With one click, on this machine only.
+    Welcome,
+    /// Everybody needs a password.
+    Unknown,
+}
 /// This machine is one edge.
 const EDGE_ID: &str = "0";
 
@@ -73,6 +82,7 @@ pub(crate) async fn start(
     addresses: &Addresses<SocketAddr>,
     state: &State,
     stores: &Stores,
+    guests: Guests,
     machine: &mut Machine,
 ) -> anyhow::Result<()> {
     let mut aggregator = Service::new("aggregator", None, addresses.aggregator_admin)?;
@@ -106,6 +116,9 @@ pub(crate) async fn start(
     if addresses.console.ip().is_loopback() {
         console.set("CONSOLE_OPEN_REPORTS", "true");
     }
+    if guests == Guests::Welcome {
+        console.set("CONSOLE_DEMO", "true");
+    }
     if let Some(secret) = &state.console_secret {
         console.set("CONSOLE_SECRET", secret);
     }
@@ -138,11 +151,12 @@ struct Service {
 }
 
 /// Settings that hold a secret or an address; a service gets those that were set for it and no other's.
-const NOT_INHERITED: [&str; 12] = [
+const NOT_INHERITED: [&str; 13] = [
     "DATABASE_URL",
     "REDIS_URL",
     "LINKLEDGER_SECRET",
     "CONSOLE_SECRET",
+    "CONSOLE_DEMO",
     "CONSOLE_PUBLIC_URL",
     "CONSOLE_OPEN_REPORTS",
     "CONSOLE_TRUSTED_PROXIES",
@@ -179,7 +193,7 @@ impl Service {
 }
 
 /// The program beside ours.
-fn binary(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let ours = std::env::current_exe().context("cannot tell where onebox is")?;
     let program = ours.with_file_name(name);
     ensure!(

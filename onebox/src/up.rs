@@ -8,12 +8,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 
 use crate::addresses::Addresses;
-use crate::args::{Programme, Traffic, UpConfig};
+use crate::args::{History, Programme, Traffic, UpConfig};
 use crate::board::end_leftovers;
 use crate::demo::{self, Doors, Link};
 use crate::folder::DataFolder;
 use crate::machine::Machine;
+use crate::services::Guests;
 use crate::state::State;
+use crate::stores::Stores;
 use crate::{database, http, services, stores};
 
 /// How many links are shown to try.
@@ -39,12 +41,17 @@ pub async fn run(config: UpConfig, shutdown: Shutdown) -> anyhow::Result<()> {
         outcome = build_up(&config, &addresses, state, &mut machine) => outcome,
         () = shutdown.stopping() => Ok(None),
     };
-    if let Ok(Some(Up { links, state })) = &outcome
+    if let Ok(Some(up)) = &outcome
         && !shutdown.is_stopping()
     {
-        say_what_to_open(&config, &addresses, &machine, links, state);
-        if let (Traffic::Gentle, Some(keys)) = (config.traffic, &state.demo_keys) {
-            demo::play(doors(&addresses), links.clone(), keys, runtime::clock::now_us(), &shutdown);
+        say_what_to_open(&config, &addresses, &machine, up);
+        tokio::select! {
+            () = tell_history(&config, &machine, up) => {}
+            () = shutdown.stopping() => {}
+        }
+        machine.progress.rest();
+        if let (Traffic::Gentle, Some(keys)) = (config.traffic, &up.state.demo_keys) {
+            demo::play(doors(&addresses), up.links.clone(), keys, runtime::clock::now_us(), &shutdown);
         }
         shutdown.stopping().await;
     }
@@ -58,7 +65,19 @@ pub async fn run(config: UpConfig, shutdown: Shutdown) -> anyhow::Result<()> {
 struct Up {
     /// The demo's links, if there is a demo.
     links: Vec<Link>,
+    guests: Guests,
     state: State,
+    stores: Stores,
+}
+
+/// Gives a fresh demo its past. Whoever opens a page meanwhile sees none of it, and then all of it.
+async fn tell_history(config: &UpConfig, machine: &Machine, up: &Up) {
+    if config.history == History::Blank || up.links.is_empty() {
+        return;
+    }
+    if let Err(error) = demo::history::write(machine, &up.stores, &up.state).await {
+        warn!("the demo goes on without a history: {error:#}");
+    }
 }
 
 fn doors(addresses: &Addresses<SocketAddr>) -> Doors {
@@ -91,21 +110,26 @@ async fn build_up(
     if let Some(password) = &state.operator_password {
         services::first_operator(machine, &stores, addresses.console, password).await?;
     }
-    machine.progress.done("the database is ready");
-
-    services::start(config, addresses, &state, &stores, machine).await?;
     let links = match config.programme {
         Programme::Demo => database::demo_links(&mut database).await?,
         Programme::Empty => Vec::new(),
     };
-    if let Some(link) = links.first() {
-        // Only a database that holds the demo gets the demo's keys: another programme's orders are real.
+    // Only a database that holds the demo gets the demo's people and keys: another programme's orders are real.
+    if !links.is_empty() {
+        database::create_demo_accounts(&mut database).await?;
         if let Some(keys) = &state.demo_keys {
             keys.install(&mut database, &machine.folder).await?;
         }
+    }
+    machine.progress.done("the database is ready");
+
+    let is_ours_alone = addresses.console.ip().is_loopback();
+    let guests = if is_ours_alone && !links.is_empty() { Guests::Welcome } else { Guests::Unknown };
+    services::start(config, addresses, &state, &stores, guests, machine).await?;
+    if let Some(link) = links.first() {
         first_redirect(services::openable(addresses.redirect), &link.code, machine).await;
     }
-    Ok(Some(Up { links, state }))
+    Ok(Some(Up { links, guests, state, stores }))
 }
 
 /// Waits until a link works from end to end. HEAD is answered as GET is, and not counted.
@@ -121,18 +145,16 @@ async fn first_redirect(redirector: SocketAddr, code: &str, machine: &Machine) {
     warn!(code, "the link does not redirect yet; see the logs of aggregator and redirector");
 }
 
-fn say_what_to_open(
-    config: &UpConfig,
-    addresses: &Addresses<SocketAddr>,
-    machine: &Machine,
-    tracked: &[Link],
-    state: &State,
-) {
+fn say_what_to_open(config: &UpConfig, addresses: &Addresses<SocketAddr>, machine: &Machine, up: &Up) {
+    let Up { links: tracked, guests, state, .. } = up;
     let Addresses { redirect, console, redirector_admin, aggregator_admin, console_admin } = addresses;
     let (redirect, console) = (services::openable(*redirect), services::openable(*console));
     let folder = machine.folder.root().display();
     machine.progress.done("everything is up");
     let mut lines = vec![format!("console    http://{console}/")];
+    if *guests == Guests::Welcome {
+        lines.push(format!("the demo   http://{console}/sign-in  has a button for each of its people"));
+    }
     if let Some(password) = &state.operator_password {
         lines.push(format!("sign in    {} with the first password {password}", services::OPERATOR));
         lines.push(format!("mails      http://{console}/mails"));
@@ -154,7 +176,6 @@ fn say_what_to_open(
     }
     println!("\n  {}\n", lines.join("\n  "));
     println!("  Stop with Ctrl-C, or from elsewhere: onebox down --data-dir {folder}\n");
-    machine.progress.rest();
 }
 
 /// A closed terminal stops everything too, unless we were told to outlive it (`nohup`).

@@ -74,9 +74,9 @@ impl House {
         Self::open_with(&["--empty", "--no-traffic"])
     }
 
-    /// Opens a house with the demo in full swing.
+    /// Opens a house with the demo in full swing, and without a past.
     pub(crate) fn open_demo() -> Result<Self> {
-        Self::open_with(&[])
+        Self::open_with(&["--no-history"])
     }
 
     fn open_with(flags: &[&str]) -> Result<Self> {

@@ -1,4 +1,5 @@
-select l.code, l.product_id, p.name as product
+-- A product of an earlier version has no price of its own.
+select l.code, l.product_id, p.name as product, coalesce(p.price_minor, 2990) as price_minor
 from link_published l
 join product p using (vendor_id, product_id)
 where l.code like $1

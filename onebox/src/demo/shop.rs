@@ -21,8 +21,6 @@ const LOOKS_AROUND: std::ops::Range<u64> = 12..25;
 const HASTE: Duration = Duration::from_secs(2);
 /// The coupon of the demo programme.
 const COUPON: &str = "ADA10";
-/// What everything costs, in cents: cheapest, and how far prices spread.
-const PRICES: (i64, u64) = (990, 18_000);
 const SHOPPERS: [&str; 6] =
     ["Petra Pretend", "Max Makebelieve", "Ines Invented", "Finn Fiction", "Lena Likely", "Udo Unreal"];
 const COUNTRIES: [&str; 5] = ["DE", "FR", "SE", "ES", "AT"];
@@ -186,7 +184,7 @@ impl Order {
             "product_id": self.find.link.product_id,
             "name": self.find.link.product,
             "quantity": self.quantity,
-            "net_minor": self.price() * self.quantity,
+            "net_minor": self.find.link.price_minor * self.quantity,
         }]);
         let address = self.shopper.to_lowercase().replace(' ', ".");
         event["customer"] = json!({
@@ -202,18 +200,11 @@ impl Order {
     }
 
     fn refund(&self, quantity: i64) -> Value {
-        let amount = self.price() * quantity;
+        let amount = self.find.link.price_minor * quantity;
         json!({
             "refund_id": format!("{}-{quantity}", self.name),
             "items": [{ "item_id": "1", "quantity": quantity, "amount_minor": amount }],
         })
-    }
-
-    /// The same product costs the same, always.
-    fn price(&self) -> i64 {
-        let (cheapest, spread) = PRICES;
-        let mixed = self.find.link.product_id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        cheapest + (mixed % spread) as i64 / 10 * 10
     }
 }
 
@@ -222,7 +213,12 @@ mod tests {
     use super::*;
 
     fn order() -> Order {
-        let link = Link { code: "demo-tin-ada".into(), product_id: 4, product: "Travel Tin".into() };
+        let link = Link {
+            code: "demo-tin-ada".into(),
+            product_id: 4,
+            product: "Travel Tin".into(),
+            price_minor: 1_990,
+        };
         Order {
             name: "DEMO-1-1".into(),
             quantity: 2,

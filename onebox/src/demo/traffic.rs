@@ -11,15 +11,20 @@ use super::dice::Dice;
 use super::shop::{Find, Shop};
 use crate::http;
 
-/// About two clicks a second: visible, and nothing to a laptop.
+/// About two clicks a second: visible, and nothing to a laptop …
 const PAUSE: Duration = Duration::from_millis(500);
+/// … for as long as somebody who has just started it may be looking. Then as many as the demo's history had, or one
+/// day would dwarf the ninety before it.
+const WELCOME: Duration = Duration::from_mins(10);
+const CALM_PAUSE: Duration = Duration::from_secs(15);
 /// One visitor in this many is a program.
 const BOT_EVERY: u64 = 8;
-/// One click of a person in this many becomes an order…
+/// One click of a person in this many becomes an order …
 const ORDER_EVERY: u64 = 10;
-/// …but more of the first ones: somebody who has just started it is looking.
+/// … but more of the first ones: somebody who has just started it is looking; and fewer once it is calm.
 const FIRST_CLICKS: u64 = 48;
 const FIRST_EVERY: u64 = 3;
+const CALM_EVERY: u64 = 40;
 /// What carries the click token to the shop.
 const TOKEN: &str = "clk=";
 
@@ -54,7 +59,11 @@ pub(super) async fn click(
     shutdown: Shutdown,
 ) {
     let (mut dice, mut people) = (Dice::new(seed), 0_u64);
-    while !links.is_empty() && shutdown.sleep(PAUSE).await {
+    let begun = runtime::clock::monotonic();
+    let mut pause = PAUSE;
+    while !links.is_empty() && shutdown.sleep(pause).await {
+        let is_calm = begun.elapsed() > WELCOME;
+        pause = if is_calm { CALM_PAUSE } else { PAUSE };
         let link = dice.pick(&links);
         let is_bot = dice.roll().is_multiple_of(BOT_EVERY);
         let agent = if is_bot { dice.pick(&BOTS) } else { dice.pick(&BROWSERS) };
@@ -67,7 +76,11 @@ pub(super) async fn click(
         match http::ask(redirector, "GET", &format!("/{}", link.code), &headers).await {
             Ok(answer) if !is_bot => {
                 let token = answer.location.as_deref().and_then(token_in);
-                let every = if people < FIRST_CLICKS { FIRST_EVERY } else { ORDER_EVERY };
+                let every = match people {
+                    _ if is_calm => CALM_EVERY,
+                    ..FIRST_CLICKS => FIRST_EVERY,
+                    _ => ORDER_EVERY,
+                };
                 if let Some(token) = token.filter(|_| people.is_multiple_of(every)) {
                     shop.visit(Find { token: token.to_owned(), link: link.clone() });
                 }

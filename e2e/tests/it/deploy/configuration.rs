@@ -19,12 +19,13 @@ This file is written by `script/configuration`, from the binaries' own definitio
 /// What the flags every binary has are called; they stand once, at the end.
 const COMMON: [&str; 2] = ["log", "log-format"];
 
-fn binaries() -> [Command; 4] {
+fn binaries() -> [Command; 5] {
     [
         redirector::Args::command(),
         aggregator::Args::command(),
         console::Args::command(),
         onebox::args::Args::command(),
+        demo::Args::command(),
     ]
 }
 
