@@ -24,7 +24,7 @@ use utoipa_axum::routes;
 
 pub use self::account::{NewAccount, create};
 pub use self::password::Passwords;
-pub(crate) use self::session_api::prove_again;
+pub(crate) use self::session_api::{own_account, prove_again};
 pub use self::sign_in::{Client, Credentials, is_email, sign_in, stored_email};
 use crate::server::App;
 

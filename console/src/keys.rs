@@ -1,10 +1,12 @@
-//! Keys, webhook endpoints and operators, made and ended on the command line by whoever may write to the database.
+//! Keys, webhook endpoints and operators, made and ended on the command line by whoever may write to the database; and
+//! the endpoints that a vendor makes for its own shop.
 //!
 //! A secret is printed once, as a line of JSON on standard output, and never again: of an API key only the hash is
 //! kept, a webhook secret is kept sealed.
 
 mod command;
 mod make;
+pub(crate) mod own;
 
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPool};

@@ -15,7 +15,7 @@ pub(crate) mod deliveries;
 mod rules;
 mod sign;
 pub(crate) mod targets;
-mod topics;
+pub(crate) mod topics;
 mod work;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -14,10 +14,11 @@ mod live;
 mod mails;
 mod markup;
 pub(crate) mod message;
+mod own;
 mod parts;
 mod people;
 mod period;
-#[expect(dead_code, reason = "the pages that use all of it are being written")]
+mod qr;
 mod shell;
 mod sign_in;
 mod spark;
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/mails", get(mails::list))
         .route("/mails/{name}", get(mails::one))
         .merge(people::routes())
+        .merge(own::routes())
 }
 
 /// The front door leads to the report on links.

@@ -10,6 +10,7 @@ pub mod earnings;
 pub mod explanation;
 pub mod holds;
 pub mod links;
+pub(crate) mod news;
 pub mod orders;
 pub mod parked;
 pub mod payouts;

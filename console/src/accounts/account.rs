@@ -26,21 +26,21 @@ pub struct NewAccount {
 /// An account as administrators see it.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_field_names, reason = "keys carry the table's name")]
-pub(super) struct Account {
-    pub(super) account_id: String,
-    pub(super) email: String,
-    pub(super) name: String,
-    pub(super) role: String,
-    pub(super) vendor: Option<String>,
-    pub(super) affiliate: Option<String>,
-    pub(super) vendor_id: Option<i64>,
-    pub(super) affiliate_id: Option<i64>,
-    pub(super) has_password: bool,
-    pub(super) has_totp: bool,
-    pub(super) email_verified_at: Option<DateTime<Utc>>,
-    pub(super) disabled_at: Option<DateTime<Utc>>,
-    pub(super) created_at: DateTime<Utc>,
-    pub(super) row_version: i64,
+pub(crate) struct Account {
+    pub(crate) account_id: String,
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) role: String,
+    pub(crate) vendor: Option<String>,
+    pub(crate) affiliate: Option<String>,
+    pub(crate) vendor_id: Option<i64>,
+    pub(crate) affiliate_id: Option<i64>,
+    pub(crate) has_password: bool,
+    pub(crate) has_totp: bool,
+    pub(crate) email_verified_at: Option<DateTime<Utc>>,
+    pub(crate) disabled_at: Option<DateTime<Utc>>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) row_version: i64,
 }
 
 /// What a list is narrowed to.
@@ -82,7 +82,7 @@ pub(super) async fn locked(conn: &mut PgConnection, account_id: &str) -> Result<
 }
 
 /// One account.
-pub(super) async fn one(conn: &mut PgConnection, account_id: &str) -> Result<Account, Failure> {
+pub(crate) async fn one(conn: &mut PgConnection, account_id: &str) -> Result<Account, Failure> {
     let found = sqlx::query_file_as!(
         Account,
         "src/accounts/accounts.sql",

@@ -229,7 +229,7 @@ pub(crate) async fn set_password(
 }
 
 /// The account and session of a caller who has them.
-pub(super) fn own_account(caller: &Caller) -> Result<(&str, session::Hash), Failure> {
+pub(crate) fn own_account(caller: &Caller) -> Result<(&str, session::Hash), Failure> {
     match &caller.via {
         Via::Session { account_id, session, .. } => Ok((account_id, *session)),
         Via::Key(_) | Via::Nothing => Err(Failure::OperatorsOnly),

@@ -37,6 +37,13 @@ pub(crate) struct Offer {
     pub(crate) enrolment: String,
 }
 
+impl Offer {
+    fn new(secret: &[u8], email: &str, enrolment: String) -> Self {
+        let (text, otpauth_uri) = (totp::as_text(secret), totp::uri(secret, email));
+        Self { object: "totp_enrolment", secret: text, otpauth_uri, enrolment }
+    }
+}
+
 /// The first code of the app.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -73,12 +80,22 @@ pub(crate) async fn offer(app: &App, caller: &Caller, now: DateTime<Utc>) -> Res
     getrandom::fill(&mut secret).map_err(|error| Failure::Fault(format!("no random numbers: {error}")))?;
     let until = (now + PATIENCE).timestamp().to_be_bytes();
     let sealed = app.vault.seal(Purpose::TotpEnrolment, account_id, &[&until[..], &secret].concat())?;
-    Ok(Offer {
-        object: "totp_enrolment",
-        secret: totp::as_text(&secret),
-        otpauth_uri: totp::uri(&secret, &row.email),
-        enrolment: BASE64URL_NOPAD.encode(&sealed),
-    })
+    Ok(Offer::new(&secret, &row.email, BASE64URL_NOPAD.encode(&sealed)))
+}
+
+/// Offers the same once more, after a code that was not the app's.
+pub(crate) async fn offer_again(
+    app: &App,
+    caller: &Caller,
+    enrolment: &str,
+    now: DateTime<Utc>,
+) -> Result<Offer, Failure> {
+    let (account_id, _) = own_account(caller)?;
+    let secret = enrolled(app, account_id, enrolment, now)?;
+    let email = sqlx::query_scalar!("select email from account where account_id = $1", account_id)
+        .fetch_one(&app.accounts)
+        .await?;
+    Ok(Offer::new(&secret, &email, enrolment.to_owned()))
 }
 
 /// Confirms a second factor with its first code. From now on signing in takes a code.

@@ -15,7 +15,7 @@ use crate::conventions::Object;
 
 /// Who looks at an affiliate, and so how much there is to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum View {
+pub(crate) enum View {
     /// Operators, and affiliates themselves.
     Whole,
     /// Vendors: no address, no phone, nothing of what the programme decided and why.
@@ -34,30 +34,30 @@ impl View {
 /// An affiliate as it is stored.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_field_names, reason = "fields are called as their columns are")]
-pub(super) struct Affiliate {
-    pub(super) affiliate_id: i64,
-    pub(super) public_id: String,
-    pub(super) username: String,
-    pub(super) name: String,
-    pub(super) status: String,
-    pub(super) is_active: bool,
-    pub(super) email: Option<String>,
-    pub(super) phone: Option<String>,
-    pub(super) country: Option<String>,
-    pub(super) bio: Option<String>,
-    pub(super) website: Option<String>,
-    pub(super) instagram: Option<String>,
-    pub(super) twitter: Option<String>,
-    pub(super) facebook: Option<String>,
-    pub(super) rejection_reason: Option<String>,
-    pub(super) approved_at: Option<DateTime<Utc>>,
-    pub(super) created_at: DateTime<Utc>,
+pub(crate) struct Affiliate {
+    pub(crate) affiliate_id: i64,
+    pub(crate) public_id: String,
+    pub(crate) username: String,
+    pub(crate) name: String,
+    pub(crate) status: String,
+    pub(crate) is_active: bool,
+    pub(crate) email: Option<String>,
+    pub(crate) phone: Option<String>,
+    pub(crate) country: Option<String>,
+    pub(crate) bio: Option<String>,
+    pub(crate) website: Option<String>,
+    pub(crate) instagram: Option<String>,
+    pub(crate) twitter: Option<String>,
+    pub(crate) facebook: Option<String>,
+    pub(crate) rejection_reason: Option<String>,
+    pub(crate) approved_at: Option<DateTime<Utc>>,
+    pub(crate) created_at: DateTime<Utc>,
     /// `None` where it is not shown.
-    pub(super) row_version: Option<i64>,
+    pub(crate) row_version: Option<i64>,
 }
 
 /// These affiliates, in no order. What the transaction may not see is left out.
-pub(super) async fn read(conn: &mut PgConnection, view: View, ids: &[i64]) -> sqlx::Result<Vec<Affiliate>> {
+pub(crate) async fn read(conn: &mut PgConnection, view: View, ids: &[i64]) -> sqlx::Result<Vec<Affiliate>> {
     match view {
         View::Whole => sqlx::query_file_as!(Affiliate, "src/affiliates/whole.sql", ids).fetch_all(conn).await,
         View::Partner => {
@@ -79,7 +79,7 @@ pub(super) async fn lock(conn: &mut PgConnection, affiliate_id: i64) -> sqlx::Re
 
 impl Affiliate {
     /// What the affiliate told.
-    pub(super) fn profile(&self) -> Profile {
+    pub(crate) fn profile(&self) -> Profile {
         Profile {
             name: self.name.clone(),
             phone: self.phone.clone(),
@@ -93,7 +93,7 @@ impl Affiliate {
     }
 
     /// The version that changes are made against.
-    pub(super) fn version(&self) -> i64 {
+    pub(crate) fn version(&self) -> i64 {
         self.row_version.unwrap_or_default()
     }
 }

@@ -59,11 +59,11 @@ struct Sealed {
 
 /// An account as everybody may see it.
 #[derive(Debug, Clone)]
-pub(super) struct BankAccount {
-    bank_name: Option<String>,
-    account_name: Option<String>,
-    masked_number: Option<String>,
-    changed_at: DateTime<Utc>,
+pub(crate) struct BankAccount {
+    pub(crate) bank_name: Option<String>,
+    pub(crate) account_name: Option<String>,
+    pub(crate) masked_number: Option<String>,
+    pub(crate) changed_at: DateTime<Utc>,
 }
 
 /// An account as programs read it.
@@ -206,8 +206,8 @@ pub(crate) async fn set(
     Ok(account)
 }
 
-/// The affiliate whose account is the caller's own.
-fn may_set_own(caller: &Caller) -> Result<i64, Failure> {
+/// The affiliate whose account is the caller's own to set, now.
+pub(crate) fn may_set_own(caller: &Caller) -> Result<i64, Failure> {
     let affiliate_id = own_affiliate(caller)?;
     caller.require(Scope::ProgrammeWrite)?;
     caller.require_recent(now())?;
@@ -225,7 +225,7 @@ fn no_account() -> Failure {
 }
 
 /// The account as everybody may see it.
-pub(super) async fn masked(conn: &mut PgConnection, affiliate_id: i64) -> sqlx::Result<Option<BankAccount>> {
+pub(crate) async fn masked(conn: &mut PgConnection, affiliate_id: i64) -> sqlx::Result<Option<BankAccount>> {
     sqlx::query_as!(
         BankAccount,
         "select bank_name, account_name, masked_number, changed_at from bank_account where affiliate_id = $1",

@@ -78,15 +78,15 @@ pub(crate) struct Application {
 
 /// A profile as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Profile {
-    pub(super) name: String,
-    pub(super) phone: Option<String>,
-    pub(super) country: Option<String>,
-    pub(super) bio: Option<String>,
-    pub(super) website: Option<String>,
-    pub(super) instagram: Option<String>,
-    pub(super) twitter: Option<String>,
-    pub(super) facebook: Option<String>,
+pub(crate) struct Profile {
+    pub(crate) name: String,
+    pub(crate) phone: Option<String>,
+    pub(crate) country: Option<String>,
+    pub(crate) bio: Option<String>,
+    pub(crate) website: Option<String>,
+    pub(crate) instagram: Option<String>,
+    pub(crate) twitter: Option<String>,
+    pub(crate) facebook: Option<String>,
 }
 
 /// Who applies, found good.

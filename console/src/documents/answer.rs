@@ -19,20 +19,20 @@ use crate::server::App;
 /// A document without its file.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_field_names, reason = "fields are called as their columns are")]
-pub(super) struct Document {
-    pub(super) document_id: String,
-    pub(super) affiliate: String,
-    pub(super) document_type: String,
-    pub(super) object_name: String,
-    pub(super) content_type: String,
-    pub(super) content_sha256: Vec<u8>,
-    pub(super) size_bytes: i64,
-    pub(super) status: String,
-    pub(super) rejection_reason: Option<String>,
-    pub(super) submitted_at: DateTime<Utc>,
-    pub(super) verified_at: Option<DateTime<Utc>>,
-    pub(super) reviewer: Option<String>,
-    pub(super) row_version: i64,
+pub(crate) struct Document {
+    pub(crate) document_id: String,
+    pub(crate) affiliate: String,
+    pub(crate) document_type: String,
+    pub(crate) object_name: String,
+    pub(crate) content_type: String,
+    pub(crate) content_sha256: Vec<u8>,
+    pub(crate) size_bytes: i64,
+    pub(crate) status: String,
+    pub(crate) rejection_reason: Option<String>,
+    pub(crate) submitted_at: DateTime<Utc>,
+    pub(crate) verified_at: Option<DateTime<Utc>>,
+    pub(crate) reviewer: Option<String>,
+    pub(crate) row_version: i64,
 }
 
 /// Who looks at a document.
@@ -121,7 +121,7 @@ fn listed(url: String, documents: Vec<Document>, viewer: Viewer) -> List<Documen
 }
 
 /// Every document of an affiliate, newest first.
-async fn all(conn: &mut PgConnection, affiliate_id: i64) -> Result<Vec<Document>, Failure> {
+pub(crate) async fn all(conn: &mut PgConnection, affiliate_id: i64) -> Result<Vec<Document>, Failure> {
     Ok(sqlx::query_file_as!(Document, "src/documents/documents.sql", affiliate_id, None::<&str>)
         .fetch_all(conn)
         .await?)

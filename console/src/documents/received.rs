@@ -8,13 +8,14 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use multer::{Field, Multipart};
 
 use super::MAX_DOCUMENT;
+use crate::auth::csrf;
 use crate::problem::{Failure, unusable};
 
 /// Bytes of a form beside the file: boundaries, part headers, and the type.
 const MAX_FORM: usize = MAX_DOCUMENT + 16 * 1024;
 
-/// Bytes of the type's name.
-const MAX_TYPE: usize = 40;
+/// Bytes of the type's name, and of the token of a form.
+const MAX_TEXT: usize = 64;
 
 /// A file that nobody has looked at yet.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ pub(super) struct Received {
 pub(super) struct Upload {
     pub(super) file: Received,
     pub(super) document_type: Option<String>,
+    /// What only forms of our own pages send.
+    pub(super) csrf_token: Option<String>,
 }
 
 /// Reads a body that is a form with a file in it, or the file itself.
@@ -53,22 +56,23 @@ pub(super) async fn read(request: Request) -> Result<Upload, Failure> {
         add(&mut content, &chunk.map_err(|_| Failure::BodyCutShort)?)?;
     }
     let content_type = Some(said.to_owned());
-    Ok(Upload { file: Received { content, name: None, content_type }, document_type: None })
+    Ok(Upload { file: Received { content, name: None, content_type }, document_type: None, csrf_token: None })
 }
 
 async fn form(body: Body, boundary: String) -> Result<Upload, Failure> {
     let limited = Limited::new(body, MAX_FORM).into_data_stream();
     let mut form = Multipart::new(limited, boundary);
-    let (mut file, mut document_type) = (None, None);
+    let (mut file, mut document_type, mut csrf_token) = (None, None, None);
     while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
         match field.name() {
             Some("file") if file.is_none() => file = Some(received(field).await?),
             Some("document_type") if document_type.is_none() => document_type = Some(text(field).await?),
+            Some(csrf::FIELD) if csrf_token.is_none() => csrf_token = Some(text(field).await?),
             other => return Err(unwanted(other.unwrap_or_default())),
         }
     }
     let file = file.ok_or_else(|| unusable("file", "missing_field", "the form must have a part `file`"))?;
-    Ok(Upload { file, document_type })
+    Ok(Upload { file, document_type, csrf_token })
 }
 
 async fn received(mut field: Field<'_>) -> Result<Received, Failure> {
@@ -85,7 +89,7 @@ async fn text(mut field: Field<'_>) -> Result<String, Failure> {
     let mut text = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
         text.extend_from_slice(&chunk);
-        if text.len() > MAX_TYPE {
+        if text.len() > MAX_TEXT {
             break;
         }
     }
@@ -111,7 +115,7 @@ fn broken(error: &multer::Error) -> Failure {
     }
 }
 
-fn unwanted(name: &str) -> Failure {
+pub(super) fn unwanted(name: &str) -> Failure {
     let name: String = name.chars().take(60).collect();
     let detail =
         format!("the form may have one part `file` and one part `document_type`, not another part {name:?}");

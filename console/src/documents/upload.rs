@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 
 use super::answer::{Document, DocumentAnswer, Viewer};
 use super::inspect::{Fit, inspect};
-use super::received::{Upload, read};
+use super::received::{Upload, read, unwanted};
 use super::{MAX_DOCUMENTS, OWN};
 use crate::affiliates::own_affiliate;
 use crate::api::given::Given;
-use crate::auth::{Caller, Scope};
+use crate::auth::{Caller, Scope, csrf};
 use crate::conventions::created;
 use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
@@ -22,7 +22,7 @@ use crate::store::{ObjectName, StoreError};
 use crate::{audit, db};
 
 /// The kinds of proof, as Postgres checks them.
-const TYPES: [&str; 6] = ["identity", "address", "tax", "bank", "company", "other"];
+pub(crate) const TYPES: [&str; 6] = ["identity", "address", "tax", "bank", "company", "other"];
 
 /// How long a file may take to arrive: 5 MB within it are 4 Mbit/s. An answer may take little longer.
 const ARRIVAL: Duration = Duration::from_secs(11);
@@ -82,6 +82,28 @@ pub(crate) async fn take(
     asked: Option<String>,
     request: Request,
 ) -> Result<DocumentAnswer, Failure> {
+    let check = |token: Option<&str>| token.map_or(Ok(()), |_| Err(unwanted(csrf::FIELD)));
+    arrive(app, caller, asked, request, check).await
+}
+
+/// Takes a document in from the form of a page of ours.
+pub(crate) async fn take_form(
+    app: &App,
+    caller: &Caller,
+    request: Request,
+) -> Result<DocumentAnswer, Failure> {
+    let check = |token: Option<&str>| csrf::check(caller, token.unwrap_or_default().as_bytes());
+    arrive(app, caller, None, request, check).await
+}
+
+/// Reads a document, and looks at it when the token that came with it is as it must be.
+async fn arrive(
+    app: &App,
+    caller: &Caller,
+    asked: Option<String>,
+    request: Request,
+    check: impl FnOnce(Option<&str>) -> Result<(), Failure>,
+) -> Result<DocumentAnswer, Failure> {
     let affiliate_id = may_send(caller)?;
     // Whoever has enough need not send another five megabytes to be told so.
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
@@ -91,7 +113,8 @@ pub(crate) async fn take(
     let turn = tokio::time::timeout(TURN, app.cabinet.uploads.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return Err(StoreError::Busy.into()) };
     let arrived = tokio::time::timeout(ARRIVAL, read(request)).await;
-    let Upload { file, document_type } = arrived.unwrap_or(Err(Failure::BodyCutShort))?;
+    let Upload { file, document_type, csrf_token } = arrived.unwrap_or(Err(Failure::BodyCutShort))?;
+    check(csrf_token.as_deref())?;
     let document_type = kind_of_proof(asked, document_type)?;
     let fit = inspect(&app.cabinet, file).await?;
     let document = keep(app, caller, affiliate_id, &document_type, fit).await?;

@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use runtime::{Secret, clock};
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
 use super::command::{EndpointSource, standard};
@@ -71,31 +72,48 @@ pub(super) async fn webhook(
     secret: Option<Secret>,
 ) -> anyhow::Result<Value> {
     vendor_exists(pool, vendor).await?;
-    let id = HEXLOWER.encode(&random::<ENDPOINT_ID>()?);
     let secret = secret.map_or_else(|| invent(source.name()), Ok)?;
-    let sealed = seal.close(&place(&id, 1), &secret)?;
     let mut tx = pool.begin().await.context("cannot reach the database")?;
+    let id = endpoint(&mut tx, seal, source, vendor, &secret).await?;
+    tx.commit().await.context("cannot write the endpoint down")?;
+    Ok(
+        json!({"object": "webhook_endpoint", "webhook_endpoint_id": id, "source": source.name(), "vendor_id": vendor,
+        "path": path(source.name(), &id), "secret_no": 1, "secret": secret.expose()}),
+    )
+}
+
+/// Writes an endpoint down with its first secret, and gives its name.
+pub(super) async fn endpoint(
+    conn: &mut PgConnection,
+    seal: &Seal,
+    source: EndpointSource,
+    vendor: Option<i64>,
+    secret: &Secret,
+) -> anyhow::Result<String> {
+    let id = HEXLOWER.encode(&random::<ENDPOINT_ID>()?);
+    let sealed = seal.close(&place(&id, 1), secret)?;
     sqlx::query!(
         "insert into webhook_endpoint (webhook_endpoint_id, vendor_id, source) values ($1, $2, $3)",
         id,
         vendor,
         source.name()
     )
-    .execute(&mut *tx)
+    .execute(&mut *conn)
     .await?;
     sqlx::query!(
         "insert into webhook_secret (webhook_endpoint_id, secret_no, sealed) values ($1, 1, $2)",
         id,
         sealed
     )
-    .execute(&mut *tx)
+    .execute(&mut *conn)
     .await?;
-    tx.commit().await.context("cannot write the endpoint down")?;
-    let way = if source == EndpointSource::Postback { "postback" } else { "webhooks" };
-    Ok(
-        json!({"object": "webhook_endpoint", "webhook_endpoint_id": id, "source": source.name(), "vendor_id": vendor,
-        "path": format!("/v1/{way}/{id}"), "secret_no": 1, "secret": secret.expose()}),
-    )
+    Ok(id)
+}
+
+/// Where the console answers for an endpoint.
+pub(super) fn path(source: &str, id: &str) -> String {
+    let way = if source == EndpointSource::Postback.name() { "postback" } else { "webhooks" };
+    format!("/v1/{way}/{id}")
 }
 
 /// Gives an endpoint one more secret; those before stay valid for the overlap at most.
@@ -168,7 +186,7 @@ async fn vendor_exists(pool: &PgPool, vendor: Option<i64>) -> anyhow::Result<()>
 }
 
 /// A secret that nobody has thought of.
-fn invent(source: &str) -> anyhow::Result<Secret> {
+pub(super) fn invent(source: &str) -> anyhow::Result<Secret> {
     let bytes = random::<32>()?;
     Ok(Secret::new(match source {
         "standard" => format!("{STANDARD_PREFIX}{}", BASE64.encode(&bytes)),

@@ -1,7 +1,7 @@
 //! What may be told.
 
 /// Topics that vendors hear of themselves, and the programme of all.
-pub(super) const OF_VENDORS: [&str; 7] = [
+pub(crate) const OF_VENDORS: [&str; 7] = [
     "order.settled",
     "commission.payable",
     "payout.paid",
@@ -12,7 +12,7 @@ pub(super) const OF_VENDORS: [&str; 7] = [
 ];
 
 /// Topics that are the programme's alone.
-pub(super) const OF_PROGRAMME: [&str; 4] =
+pub(crate) const OF_PROGRAMME: [&str; 4] =
     ["affiliate.approved", "affiliate.rejected", "affiliate.suspended", "affiliate.reactivated"];
 
 /// What `…/test` sends; nobody subscribes to it.

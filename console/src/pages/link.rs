@@ -7,6 +7,7 @@ use axum::response::Response;
 use common::ids::Code;
 
 use super::markup::Badge;
+use super::own::share::{self, Share};
 use super::parts::{Controls, Figures, SeriesRow, machine_time, series, standing};
 use super::period::View;
 use super::shell::{Frame, Place as Part};
@@ -44,6 +45,7 @@ struct LinkPage {
     splits: Vec<Split>,
     list_address: String,
     strip: Option<Strip>,
+    share: Option<Share>,
 }
 
 /// Answers `/links/{code}`. A code that is not even text is no link's.
@@ -74,8 +76,9 @@ async fn page(app: &App, visit: &Visit, code: String) -> Result<LinkPage, Failur
     snapshot.commit().await?;
     let report = reports.pop().ok_or_else(|| Failure::NoSuchLink(code))?;
     let strip = books.map(|books| Strip::new(&books, now));
-    let frame = visit.frame(Part::Links);
-    Ok(LinkPage::new(frame, app, &view, &range, &report, &breakdown, strip))
+    let share = share::of(app, visit, &report.link.code).await?;
+    let page = LinkPage::new(visit.frame(Part::Links), app, &view, &range, &report, &breakdown, strip);
+    Ok(LinkPage { share, ..page })
 }
 
 impl LinkPage {
@@ -110,6 +113,7 @@ impl LinkPage {
             splits: splits(breakdown),
             list_address: View { after: None, ..view.clone() }.address("/links"),
             strip,
+            share: None,
         }
     }
 }

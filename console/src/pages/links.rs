@@ -47,6 +47,8 @@ struct LinksPage {
     /// What to open when nothing was clicked in the span.
     try_url: Option<String>,
     strip: Option<Strip>,
+    /// Whether links can be made here.
+    may_make: bool,
 }
 
 /// Column headings that sort: the address, and whether the list is sorted by it now.
@@ -95,6 +97,7 @@ async fn page(app: &App, visit: &Visit) -> Result<LinksPage, Failure> {
     let first = reports.first().filter(|_| !was_clicked);
     Ok(LinksPage {
         frame: visit.frame(Part::Links),
+        may_make: caller.require(Scope::ProgrammeWrite).is_ok() && caller.vendor().is_none(),
         controls: Controls::new(&view, &range, PATH),
         figures: Figures::of_programme(&programme, &range),
         series: series(&programme.buckets, range.granularity),

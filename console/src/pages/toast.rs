@@ -38,6 +38,16 @@ pub(crate) enum Done {
     Removed,
     Sent,
     Decided,
+    DocumentSent,
+    WebhookEnabled,
+    WebhookDisabled,
+    TestSent,
+    LinkMade,
+    MailSent,
+    PasswordChanged,
+    Protected,
+    Unprotected,
+    KeyRevoked,
 }
 
 /// The code in the address, the sentence, and where a form undoes it (`{}` is what it was done to).
@@ -95,6 +105,21 @@ const WORDS: &[Words] = &[
     (Done::Saved, "saved", "Saved.", None),
     (Done::Removed, "removed", "Removed.", None),
     (Done::Sent, "sent", "Sent.", None),
+    (Done::DocumentSent, "document", "Sent. You are told by mail what was found.", None),
+    (Done::LinkMade, "link", "The link is made. Clicks are counted from now on.", None),
+    (Done::WebhookEnabled, "told", "It is told again, from now on.", Some("/webhooks/{}/disable")),
+    (Done::WebhookDisabled, "untold", "It is told nothing any more.", Some("/webhooks/{}/enable")),
+    (Done::TestSent, "test", "A test is on its way; load the page again in a moment.", None),
+    (Done::MailSent, "mail", "A mail is on its way; open the link in it.", None),
+    (
+        Done::PasswordChanged,
+        "password",
+        "Your password is changed. Everywhere else you are signed out.",
+        None,
+    ),
+    (Done::Protected, "protected", "From now on signing in takes a code of your app.", None),
+    (Done::Unprotected, "unprotected", "Your password alone is enough again.", None),
+    (Done::KeyRevoked, "key-revoked", "Revoked. Nobody gets in with this key any more.", None),
     (Done::Decided, "decided", "Decided. Whoever asked was told.", None),
 ];
 

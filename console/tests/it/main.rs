@@ -26,6 +26,7 @@ mod outage;
 mod outgoing;
 mod outgoing_receiver;
 mod pages;
+mod pages_own;
 mod pages_people;
 mod partnerships;
 mod payouts;

@@ -38,7 +38,7 @@ pub(crate) struct Wanted {
 }
 
 /// Makes links for one caller, in one transaction, at one instant.
-pub(super) struct Maker<'a> {
+pub(crate) struct Maker<'a> {
     pub(super) caller: &'a Caller,
     pub(super) redirect_url: &'a str,
     pub(super) now: DateTime<Utc>,
@@ -49,7 +49,7 @@ pub(super) struct Maker<'a> {
 
 impl<'a> Maker<'a> {
     /// Refuses whoever may not make links.
-    pub(super) fn new(
+    pub(crate) fn new(
         caller: &'a Caller,
         redirect_url: &'a str,
         now: DateTime<Utc>,

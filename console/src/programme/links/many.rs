@@ -20,14 +20,15 @@ use crate::{body, db};
 /// Links of one batch: a second's work.
 const MAX_BATCH: usize = 500;
 /// Rows of one file: two seconds' work, within an answer's time.
-const MAX_ROWS: usize = 1_000;
+pub(crate) const MAX_ROWS: usize = 1_000;
 /// Bytes of either body.
-const MAX_BODY: usize = 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 /// Rows that the heading takes.
 const HEADING: usize = 1;
 /// The columns a file may have.
-const COLUMNS: [&str; 6] = ["vendor_id", "product_id", "affiliate_id", "destination", "code", "expiry_date"];
+pub(crate) const COLUMNS: [&str; 6] =
+    ["vendor_id", "product_id", "affiliate_id", "destination", "code", "expiry_date"];
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
