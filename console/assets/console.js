@@ -63,8 +63,27 @@
       before: { stroke: style("--ink-3"), width: 1, dash: [4, 4] },
       money: { stroke: style("--good"), width: 2 },
     };
-    return Object.assign({ label: heading.label, value: written, points: { size: 5 } }, looks[heading.kind] || looks.human);
+    return Object.assign({ label: heading.label, value: written, points: { show: false } }, looks[heading.kind] || looks.human);
   }
+
+  // the marks of the axis: a year only where it begins, hours only where a day is cut into them
+  const dated = (options) => new Intl.DateTimeFormat(locale, Object.assign({ timeZone: "UTC" }, options));
+  const marks = {
+    hour: dated({ hour: "numeric", minute: "2-digit" }), day: dated({ day: "numeric", month: "short" }),
+    month: dated({ month: "short" }), year: dated({ year: "numeric" }),
+  };
+
+  function mark(ts, step) {
+    const at = new Date(ts * 1e3);
+    if (step < 86400 && at.getUTCHours() + at.getUTCMinutes() > 0) return marks.hour.format(at);
+    if (step < 28 * 86400) return marks.day.format(at);
+    return (at.getUTCMonth() === 0 ? marks.year : marks.month).format(at);
+  }
+
+  const heads = {
+    hour: dated({ dateStyle: "medium", timeStyle: "short" }), day: dated({ dateStyle: "medium" }),
+    week: dated({ dateStyle: "medium" }), month: dated({ month: "long", year: "numeric" }),
+  };
 
   function draw(figure) {
     const table = document.getElementById(figure.dataset.table);
@@ -74,17 +93,22 @@
     const grid = { stroke: style("--rule"), width: 1 }, ticks = { show: false };
     const axis = { stroke: style("--ink-3"), font: "12px Plex, system-ui", grid, ticks };
     const short = new Intl.NumberFormat(locale, { notation: "compact" });
+    const head = heads[figure.dataset.by] || heads.day;
     const width = () => figure.clientWidth || 600;
+    const series = headings.map(serie);
+    // One bucket is no line: it is shown as a point.
+    if (columns[0].length === 1) series.forEach((line) => { line.points = { show: true, size: 7 }; });
     figure.textContent = "";
     const plot = new window.uPlot({
       width: width(), height: 240,
       tzDate: (ts) => window.uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"),
       cursor: { points: { size: 7 }, drag: { x: true, y: false } },
       scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-      axes: [axis, Object.assign({}, axis, { side: 1, size: 56, values: (_, list) => list.map((v) => short.format(v)) })],
-      series: [{ value: (_, ts) => ts === null ? "–" : new Intl.DateTimeFormat(locale, {
-        timeZone: "UTC", dateStyle: "medium", timeStyle: figure.dataset.by === "hour" ? "short" : undefined,
-      }).format(ts * 1e3) }].concat(headings.map(serie)),
+      axes: [
+        Object.assign({}, axis, { grid: { show: false }, values: (_, list, __, ___, step) => list.map((ts) => mark(ts, step)) }),
+        Object.assign({}, axis, { size: 48, values: (_, list) => list.map((v) => short.format(v)) }),
+      ],
+      series: [{ label: "", value: (_, ts) => ts === null ? "" : head.format(ts * 1e3) }].concat(series),
     }, columns, figure);
     new ResizeObserver(() => plot.setSize({ width: width(), height: 240 })).observe(figure);
   }

@@ -31,6 +31,7 @@ pub mod programme;
 pub mod report;
 pub mod seal;
 pub mod server;
+pub(crate) mod spreadsheet;
 pub mod store;
 pub mod vault;
 

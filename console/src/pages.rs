@@ -14,6 +14,7 @@ mod live;
 mod mails;
 mod markup;
 pub(crate) mod message;
+mod money;
 mod own;
 mod parts;
 mod people;
@@ -30,7 +31,7 @@ mod visit;
 use askama::Template;
 use axum::Router;
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use runtime::clock;
@@ -40,7 +41,6 @@ use crate::server::App;
 /// The routes of the pages.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/", get(home))
         .route("/links", get(links::show))
         .route("/links/{code}", get(link::show))
         .route("/live/waiting", get(live::waiting))
@@ -53,12 +53,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/mails", get(mails::list))
         .route("/mails/{name}", get(mails::one))
         .merge(people::routes())
+        .merge(money::routes())
         .merge(own::routes())
-}
-
-/// The front door leads to the report on links.
-async fn home() -> Redirect {
-    Redirect::to("/links")
 }
 
 fn render(status: StatusCode, page: &impl Template) -> Response {

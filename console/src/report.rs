@@ -4,10 +4,12 @@
 //! Invariant: unique visits are always the union of sketches, never a sum of estimates; what cannot be told is `None`,
 //! never 0. Every function reads inside the caller's transaction, so that the numbers of one answer are of one instant.
 
+pub mod accounts;
 pub mod books;
 pub mod breakdown;
 pub mod earnings;
 pub mod explanation;
+pub mod groups;
 pub mod holds;
 pub mod links;
 pub(crate) mod news;

@@ -228,7 +228,8 @@ async fn places(
     }
 }
 
-async fn counts(conn: &mut PgConnection, view: View) -> sqlx::Result<Counts> {
+/// How many affiliates there are of each status.
+pub(crate) async fn counts(conn: &mut PgConnection, view: View) -> sqlx::Result<Counts> {
     let rows: Vec<(String, i64)> = match view {
         View::Whole => sqlx::query!(r#"select status, count(*) as "count!" from affiliate group by status"#)
             .fetch_all(conn)

@@ -136,7 +136,7 @@ impl Given {
                     self.refuse(
                         "granularity",
                         "invalid_granularity",
-                        "`granularity` must be `hour` or `day`",
+                        "`granularity` must be `hour`, `day`, `week` or `month`",
                     );
                 }
                 granularity

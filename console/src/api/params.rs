@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn everything_wrong_is_named() {
         let bad =
-            parse("from=yesterday&limit=0&granularity=week&link=a/b&colour=red&limit=7").expect_err("bad");
+            parse("from=yesterday&limit=0&granularity=decade&link=a/b&colour=red&limit=7").expect_err("bad");
         let seen: Vec<(&str, &str)> = bad.iter().map(|bad| (bad.field.as_str(), bad.code)).collect();
         let expect = [
             ("limit", "repeated_parameter"),

@@ -1,7 +1,6 @@
 //! `/v1/payouts/{id}/csv`: a batch for whoever sends the money, as RFC 4180 says, and safe to open in a spreadsheet.
 
 use axum::extract::State;
-use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use common::money::{Currency, format_decimal};
 
@@ -12,6 +11,7 @@ use crate::db;
 use crate::problem::{Failure, ForPrograms, Problem};
 use crate::report::payouts::{self, Batch, PayoutLine};
 use crate::server::App;
+use crate::spreadsheet::{self, harmless};
 
 /// The first line.
 const HEADING: [&str; 12] = [
@@ -29,9 +29,6 @@ const HEADING: [&str; 12] = [
     "orders",
 ];
 
-/// A spreadsheet takes a cell that begins like this for a formula, and would run what an affiliate typed as a name.
-const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '＠'];
-
 /// The lines of a batch as a file.
 #[utoipa::path(get, path = "/v1/payouts/{payout_batch_id}/csv", tag = "payouts", params(
     ("payout_batch_id" = String, Path),
@@ -41,11 +38,7 @@ const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋',
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn file(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
     match read(&app, &caller, &id).await {
-        Ok((name, text)) => {
-            let kind = "text/csv; charset=utf-8; header=present".to_owned();
-            let place = format!("attachment; filename=\"{name}.csv\"");
-            ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, place)], text).into_response()
-        }
+        Ok((name, text)) => spreadsheet::file(&name, text),
         Err(failure) => ForPrograms(failure).into_response(),
     }
 }
@@ -58,18 +51,15 @@ pub(crate) async fn read(app: &App, caller: &Caller, id: &str) -> Result<(String
     let batch = payouts::one(&mut snapshot, caller.vendor(), id).await?.ok_or_else(no_such_payout)?;
     let lines = payouts::lines(&mut snapshot, &batch).await?;
     snapshot.commit().await?;
-    let text =
-        table(&batch, &lines).map_err(|error| Failure::Fault(format!("cannot write a table: {error}")))?;
+    let text = table(&batch, &lines)?;
     Ok((batch.payout_batch_id, text))
 }
 
-fn table(batch: &Batch, lines: &[PayoutLine]) -> csv::Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    writer.write_record(HEADING)?;
+fn table(batch: &Batch, lines: &[PayoutLine]) -> Result<Vec<u8>, Failure> {
     let currency = batch.currency.parse::<Currency>().ok();
     let decimal = |minor: i64| currency.map_or_else(String::new, |currency| format_decimal(minor, currency));
-    for line in lines {
-        writer.write_record([
+    let row = |line: &PayoutLine| {
+        vec![
             batch.payout_batch_id.clone(),
             batch.state.clone(),
             line.vendor_id.to_string(),
@@ -82,32 +72,7 @@ fn table(batch: &Batch, lines: &[PayoutLine]) -> csv::Result<Vec<u8>> {
             line.amount_minor.to_string(),
             line.paid_minor.map(decimal).unwrap_or_default(),
             line.orders.to_string(),
-        ])?;
-    }
-    writer.into_inner().map_err(|error| error.into_error().into())
-}
-
-/// What somebody typed, with a mark before it that makes spreadsheets take it for text.
-fn harmless(text: &str) -> String {
-    if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_looks_like_a_formula_is_text() {
-        for (typed, written) in [
-            ("=1+2", "'=1+2"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("-2", "'-2"),
-            ("\t=1", "'\t=1"),
-            ("Mara W", "Mara W"),
-            ("", ""),
-            ("a=b", "a=b"),
-        ] {
-            assert_eq!(harmless(typed), written);
-        }
-    }
+        ]
+    };
+    spreadsheet::table(&HEADING, lines.iter().map(row))
 }

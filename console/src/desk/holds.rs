@@ -199,6 +199,22 @@ pub(crate) async fn decide(
     Ok(HoldAnswer::from(hold))
 }
 
+/// One hold as it stands.
+pub(crate) async fn find(
+    app: &App,
+    caller: &Caller,
+    order_id: &str,
+    flag: &str,
+) -> Result<HoldAnswer, Failure> {
+    caller.require(Scope::HoldsReview)?;
+    if !is_name(order_id) || Flag::from_name(flag).is_none() {
+        return Err(no_such_hold());
+    }
+    let mut conn = db::tenant_snapshot(app, caller).await?;
+    let hold = holds::one(&mut conn, caller.vendor(), order_id, flag).await?;
+    hold.map(HoldAnswer::from).ok_or_else(no_such_hold)
+}
+
 /// Writes the decision down and lets `settle` look at the order again, both or neither. False: there was no open hold.
 async fn write(
     app: &App,

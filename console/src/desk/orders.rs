@@ -155,6 +155,7 @@ impl Asked for Orders {
             currency: given.currency().map(|currency| currency.to_string()),
             from,
             to,
+            ..Filter::default()
         };
         let page = given.page();
         given

@@ -32,11 +32,18 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     if part > 0 && share < 0.1 { "< 0.1 %".to_owned() } else { format!("{share:.1} %") }
 }
 
+/// The length of a bar: `part` of the `largest` in percent.
+pub(super) fn width(part: u64, largest: u64) -> String {
+    format!("{:.1}%", (part as f64 * 100.0 / largest.max(1) as f64).min(100.0))
+}
+
 /// Orders for each human click: `2.35 %`; a dash without clicks, and where orders are not known.
 pub(super) fn conversion(earnings: Option<&Earnings>, human: u64) -> String {
-    let Some(ppm) = earnings.and_then(|earnings| earnings.conversion_ppm(human)) else {
-        return "–".to_owned();
-    };
+    earnings.and_then(|earnings| earnings.conversion_ppm(human)).map_or_else(|| "–".to_owned(), ppm)
+}
+
+/// Millionths in percent, to two places: `2.35 %`.
+pub(super) fn ppm(ppm: u64) -> String {
     let hundredths = (ppm + 50) / 100;
     if ppm > 0 && hundredths == 0 {
         return "< 0.01 %".to_owned();
@@ -64,6 +71,8 @@ pub(super) fn bucket(start: DateTime<Utc>, granularity: Granularity) -> String {
     let pattern = match granularity {
         Granularity::Day => "%a %-d %b %Y",
         Granularity::Hour => "%a %-d %b %Y, %H:%M",
+        Granularity::Week => "Week of %-d %b %Y",
+        Granularity::Month => "%B %Y",
     };
     start.format(pattern).to_string()
 }

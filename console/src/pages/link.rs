@@ -9,7 +9,7 @@ use common::ids::Code;
 use super::markup::Badge;
 use super::own::share::{self, Share};
 use super::parts::{Controls, Figures, SeriesRow, machine_time, series, standing};
-use super::period::View;
+use super::period::{Period, View};
 use super::shell::{Frame, Place as Part};
 use super::splits::{Split, splits};
 use super::strip::Strip;
@@ -64,7 +64,7 @@ async fn page(app: &App, visit: &Visit, code: String) -> Result<LinkPage, Failur
         return Err(Failure::NoSuchLink(code));
     }
     caller.require(Scope::ReportsRead)?;
-    let view = View::parse(&visit.query)?;
+    let view = View::read(&visit.query, Period::Last(7), &[])?;
     let range = view.range(now)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let Some(link_id) = select::number_of(&mut snapshot, &code).await? else {
@@ -111,7 +111,7 @@ impl LinkPage {
                 .map(|at| (at.format("%-d %b %Y, %H:%M UTC").to_string(), machine_time(at))),
             was_clicked: report.human + report.filtered > 0,
             splits: splits(breakdown),
-            list_address: View { after: None, ..view.clone() }.address("/links"),
+            list_address: view.address("/links"),
             strip,
             share: None,
         }

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::markup::Badge;
 use super::parts::{Controls, Figures, SeriesRow, series, standing};
-use super::period::{Sort, View, bad};
+use super::period::{AFTER, Period, View, bad};
 use super::shell::{Frame, Place as Part};
 use super::strip::Strip;
 use super::visit::Visit;
@@ -22,6 +22,9 @@ use crate::report::{Range, books, links, summary};
 use crate::server::App;
 
 const PATH: &str = "/links";
+
+/// Characters of the longest code.
+const MAX_CODE: usize = 32;
 
 /// Links on a page: about a screen and a half.
 const PAGE: usize = 25;
@@ -84,10 +87,10 @@ pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
 async fn page(app: &App, visit: &Visit) -> Result<LinksPage, Failure> {
     let (caller, now) = (&visit.caller, visit.now);
     caller.require(Scope::ReportsRead)?;
-    let view = View::parse(&visit.query)?;
-    let range = view.range(now)?;
+    let view = View::read(&visit.query, Period::Last(7), &["sort", "q", AFTER])?;
+    let (range, asked) = (view.range(now)?, Asked::read(&view)?);
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let listed = listed(&mut snapshot, &view, &range).await?;
+    let listed = listed(&mut snapshot, &asked, &range).await?;
     let reports = links::of(&mut snapshot, &listed.ids, &range, now).await?;
     let programme = summary::of(&mut snapshot, &range, now).await?;
     let books = books::of_programme(&mut snapshot, caller).await?;
@@ -102,26 +105,61 @@ async fn page(app: &App, visit: &Visit) -> Result<LinksPage, Failure> {
         figures: Figures::of_programme(&programme, &range),
         series: series(&programme.buckets, range.granularity),
         by_day: false,
-        columns: Columns::new(&view),
+        columns: Columns::new(&view, asked.sort),
         try_url: first.map(|report| format!("{}/{}", app.redirect_url, report.link.code)),
         rows: reports.iter().map(|report| Row::new(report, &view, &range)).collect(),
-        hidden: View { after: None, ..view.clone() }.hidden_pairs(),
-        all_address: View { search: String::new(), after: None, ..view.clone() }.address(PATH),
-        first_address: view.after.is_some().then(|| View { after: None, ..view.clone() }.address(PATH)),
-        next_address: listed.next.map(|after| View { after: Some(after), ..view.clone() }.address(PATH)),
-        search: view.search,
+        hidden: view.hidden_pairs(&["q"]),
+        all_address: view.with("q", "").address(PATH),
+        first_address: asked.after.map(|_| view.with(AFTER, "").address(PATH)),
+        next_address: listed.next.map(|after| view.with(AFTER, &after).address(PATH)),
+        search: asked.search.to_owned(),
         strip: books.map(|books| Strip::new(&books, now)),
     })
 }
 
+/// In which order links are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Human,
+    Filtered,
+    Code,
+    Newest,
+}
+
+/// What the address says of this list.
+struct Asked<'a> {
+    sort: Sort,
+    /// What codes begin with.
+    search: &'a str,
+    /// The place after which the page begins, as the page before gave it.
+    after: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn read(view: &'a View) -> Result<Self, Failure> {
+        let sort = match view.choice("sort") {
+            "" => Sort::Human,
+            "filtered" => Sort::Filtered,
+            "code" => Sort::Code,
+            "newest" => Sort::Newest,
+            _ => return Err(bad("sort", "links are sorted by filtered, code or newest")),
+        };
+        let (search, after) = (view.choice("q"), view.choice(AFTER));
+        if search.len() > MAX_CODE {
+            return Err(bad("q", format!("a code has at most {MAX_CODE} characters")));
+        }
+        Ok(Self { sort, search, after: (!after.is_empty()).then_some(after) })
+    }
+}
+
 impl Columns {
-    fn new(view: &View) -> Self {
-        let column = |sort| (View { sort, after: None, ..view.clone() }.address(PATH), view.sort == sort);
+    fn new(view: &View, current: Sort) -> Self {
+        let column = |name: &str, sort: Sort| (view.with("sort", name).address(PATH), current == sort);
         Self {
-            code: column(Sort::Code),
-            newest: column(Sort::Newest),
-            human: column(Sort::Human),
-            filtered: column(Sort::Filtered),
+            code: column("code", Sort::Code),
+            newest: column("newest", Sort::Newest),
+            human: column("", Sort::Human),
+            filtered: column("filtered", Sort::Filtered),
         }
     }
 }
@@ -129,9 +167,8 @@ impl Columns {
 impl Row {
     fn new(report: &LinkReport, view: &View, range: &Range) -> Self {
         let link = &report.link;
-        let kept = View { sort: Sort::Human, search: String::new(), after: None, ..view.clone() };
         Self {
-            address: kept.address(&format!("{PATH}/{}", link.code)),
+            address: view.plain().address(&format!("{PATH}/{}", link.code)),
             code: link.code.clone(),
             leads_to: link.product.clone().unwrap_or_else(|| link.destination.clone()),
             vendor: link.vendor.clone(),
@@ -154,14 +191,14 @@ struct Listed {
     next: Option<String>,
 }
 
-async fn listed(conn: &mut PgConnection, view: &View, range: &Range) -> Result<Listed, Failure> {
-    match view.sort {
-        Sort::Human => by_clicks(conn, view, range, Rank::Human).await,
-        Sort::Filtered => by_clicks(conn, view, range, Rank::Filtered).await,
-        Sort::Code => by_code(conn, view).await,
+async fn listed(conn: &mut PgConnection, asked: &Asked<'_>, range: &Range) -> Result<Listed, Failure> {
+    match asked.sort {
+        Sort::Human => by_clicks(conn, asked, range, Rank::Human).await,
+        Sort::Filtered => by_clicks(conn, asked, range, Rank::Filtered).await,
+        Sort::Code => by_code(conn, asked).await,
         Sort::Newest => {
-            let before = view.after.as_deref().map_or(Ok(i64::MAX), number)?;
-            let ids = select::newest(conn, &view.search, before, PAGE as i64 + 1).await?;
+            let before = asked.after.map_or(Ok(i64::MAX), number)?;
+            let ids = select::newest(conn, asked.search, before, PAGE as i64 + 1).await?;
             Ok(Listed::cut(ids, |id| id.to_string()))
         }
     }
@@ -170,35 +207,35 @@ async fn listed(conn: &mut PgConnection, view: &View, range: &Range) -> Result<L
 /// Most clicks first; the links without any, newest first, come after them.
 async fn by_clicks(
     conn: &mut PgConnection,
-    view: &View,
+    asked: &Asked<'_>,
     range: &Range,
     rank: Rank,
 ) -> Result<Listed, Failure> {
     const QUIET: &str = "quiet.";
     let wanted = PAGE as i64 + 1;
-    let cursor = view.after.as_deref();
+    let cursor = asked.after;
     let mut places = Vec::new();
     let mut quiet_before = i64::MAX;
     if let Some(before) = cursor.and_then(|cursor| cursor.strip_prefix(QUIET)) {
         quiet_before = number(before)?;
     } else {
         let after = cursor.map_or(Ok(Place::TOP), place)?;
-        places = select::ranked(conn, range, rank, &view.search, after, wanted).await?;
+        places = select::ranked(conn, range, rank, asked.search, after, wanted).await?;
     }
     let missing = wanted - places.len() as i64;
     let mut listed: Vec<(i64, String)> =
         places.iter().map(|place| (place.link_id, format!("{}.{}", place.clicks, place.link_id))).collect();
     if missing > 0 {
-        let quiet = select::quiet(conn, range, &view.search, quiet_before, missing).await?;
+        let quiet = select::quiet(conn, range, asked.search, quiet_before, missing).await?;
         listed.extend(quiet.into_iter().map(|id| (id, format!("{QUIET}{id}"))));
     }
     let next = (listed.len() > PAGE).then(|| listed[PAGE - 1].1.clone());
     Ok(Listed { ids: listed.into_iter().take(PAGE).map(|(id, _)| id).collect(), next })
 }
 
-async fn by_code(conn: &mut PgConnection, view: &View) -> Result<Listed, Failure> {
-    let after = view.after.as_deref().unwrap_or_default();
-    let links = select::by_code(conn, &view.search, after, PAGE as i64 + 1).await?;
+async fn by_code(conn: &mut PgConnection, asked: &Asked<'_>) -> Result<Listed, Failure> {
+    let after = asked.after.unwrap_or_default();
+    let links = select::by_code(conn, asked.search, after, PAGE as i64 + 1).await?;
     let next = (links.len() > PAGE).then(|| links[PAGE - 1].code.clone());
     Ok(Listed { ids: links.into_iter().take(PAGE).map(|link| link.link_id).collect(), next })
 }

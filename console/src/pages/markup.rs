@@ -97,6 +97,13 @@ impl HtmlSafe for Day {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Instant(pub(crate) DateTime<Utc>);
 
+impl Instant {
+    /// A time as the API's answers say it.
+    pub(crate) fn said(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text).ok().map(|instant| Self(instant.to_utc()))
+    }
+}
+
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (machine, words) = (self.0.format("%FT%TZ"), self.0.format("%-d %b %Y, %H:%M UTC"));

@@ -98,34 +98,39 @@ pub(super) struct Choice {
 impl Controls {
     /// The choices of a page at `path`.
     pub(super) fn new(view: &View, range: &Range, path: &str) -> Self {
-        let first_page = View { after: None, ..view.clone() };
         let presets = Period::PRESETS.iter().map(|(period, _, label)| Choice {
             label,
             // A preset opens with the buckets that suit it.
-            address: first_page.with_period(*period).address(path),
+            address: view.with_period(*period).address(path),
             is_current: view.period == *period,
         });
-        let buckets = [(Granularity::Hour, "By hour"), (Granularity::Day, "By day")].into_iter();
-        let hidden = first_page.hidden_pairs().into_iter().filter(|(name, _)| *name == "sort");
-        let search = (!view.search.is_empty()).then(|| ("q", view.search.clone()));
+        let fits = |by: &Granularity| by.suits(range) || *by == view.by;
+        let buckets = Granularity::ALL.into_iter().filter(fits).map(|by| Choice {
+            label: bucket_label(by),
+            address: view.with_buckets(by).address(path),
+            is_current: view.by == by,
+        });
         Self {
             span: format::span(range),
             by: view.by.name(),
             presets: presets.collect(),
-            buckets: buckets
-                .map(|(by, label)| Choice {
-                    label,
-                    address: View { by, ..first_page.clone() }.address(path),
-                    is_current: view.by == by,
-                })
-                .collect(),
+            buckets: buckets.collect(),
             here: view.address(path),
             action: path.to_owned(),
             from: range.from.date_naive().to_string(),
             through: (range.to - TimeDelta::seconds(1)).date_naive().to_string(),
             is_custom: matches!(view.period, Period::Days(..)),
-            hidden: hidden.chain(search).collect(),
+            hidden: view.hidden_pairs(&["range", "from", "through", "by"]),
         }
+    }
+}
+
+fn bucket_label(by: Granularity) -> &'static str {
+    match by {
+        Granularity::Hour => "By hour",
+        Granularity::Day => "By day",
+        Granularity::Week => "By week",
+        Granularity::Month => "By month",
     }
 }
 

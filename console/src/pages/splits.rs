@@ -10,13 +10,19 @@ const MAX_PARTS: usize = 8;
 /// One way to split the human clicks.
 pub(crate) struct Split {
     pub(crate) title: &'static str,
+    /// What stands beside the clicks of each part.
+    pub(crate) aside: &'static str,
+    /// The page that has all of it.
+    pub(crate) more: Option<String>,
     pub(crate) parts: Vec<Part>,
 }
 
 pub(crate) struct Part {
     pub(crate) name: String,
+    /// Its own page.
+    pub(crate) address: Option<String>,
     pub(crate) human: Count,
-    pub(crate) percent: String,
+    pub(crate) aside: String,
     /// The length of the bar, percent of the longest.
     pub(crate) width: String,
 }
@@ -30,25 +36,28 @@ pub(crate) fn splits(breakdown: &Breakdown) -> Vec<Split> {
         ("Browser", &breakdown.browsers),
         ("Operating system", &breakdown.systems),
     ];
-    let split = |(title, shares): (&'static str, &Vec<Share>)| Split { title, parts: parts(shares) };
-    all.into_iter().filter(|(_, shares)| !shares.is_empty()).map(split).collect()
+    all.into_iter().filter(|(_, shares)| !shares.is_empty()).map(|(title, shares)| Split::of(title, shares)).collect()
 }
 
-fn parts(shares: &[Share]) -> Vec<Part> {
-    let total: u64 = shares.iter().map(|share| share.human).sum();
-    let largest = shares.first().map_or(1, |share| share.human.max(1));
-    let part = |name: String, human: u64| Part {
-        name,
-        human: Count(human),
-        percent: format::percent(human, total),
-        width: format!("{:.1}%", (human as f64 * 100.0 / largest as f64).min(100.0)),
-    };
-    let shown = if shares.len() > MAX_PARTS { MAX_PARTS - 1 } else { shares.len() };
-    let mut parts: Vec<Part> =
-        shares[..shown].iter().map(|share| part(format::word(&share.name), share.human)).collect();
-    let rest = &shares[shown..];
-    if !rest.is_empty() {
-        parts.push(part(format!("{} others", rest.len()), rest.iter().map(|share| share.human).sum()));
+impl Split {
+    /// The largest shares one by one, and the rest together.
+    pub(crate) fn of(title: &'static str, shares: &[Share]) -> Self {
+        let total: u64 = shares.iter().map(|share| share.human).sum();
+        let largest = shares.first().map_or(1, |share| share.human.max(1));
+        let part = |name: String, human: u64| Part {
+            name,
+            address: None,
+            human: Count(human),
+            aside: format::percent(human, total),
+            width: format::width(human, largest),
+        };
+        let shown = if shares.len() > MAX_PARTS { MAX_PARTS - 1 } else { shares.len() };
+        let mut parts: Vec<Part> =
+            shares[..shown].iter().map(|share| part(format::word(&share.name), share.human)).collect();
+        let rest = &shares[shown..];
+        if !rest.is_empty() {
+            parts.push(part(format!("{} others", rest.len()), rest.iter().map(|share| share.human).sum()));
+        }
+        Self { title, aside: "Share", more: None, parts }
     }
-    parts
 }

@@ -34,19 +34,56 @@ pub struct Share {
 /// Splits the human clicks of a link on the days of `range`.
 pub async fn of(conn: &mut PgConnection, link_id: i64, range: &Range) -> sqlx::Result<Breakdown> {
     let (from, to) = range.days();
-    let platforms =
-        sqlx::query_file!("src/report/platforms.sql", link_id, from, to).fetch_all(&mut *conn).await?;
-    let origins = sqlx::query_file!("src/report/origins.sql", link_id, from, to).fetch_all(conn).await?;
-    let platform = |code: fn(i16, i16, i16) -> i16| {
-        platforms.iter().map(move |row| (code(row.device, row.browser, row.os), count(row.human_clicks)))
-    };
-    Ok(Breakdown {
-        devices: split(platform(|device, _, _| device), name_of_device),
-        browsers: split(platform(|_, browser, _| browser), name_of_browser),
-        systems: split(platform(|_, _, os| os), name_of_os),
-        countries: split(origins.iter().map(|row| (row.country, count(row.human_clicks))), name_of_country),
-        channels: split(origins.iter().map(|row| (row.channel, count(row.human_clicks))), name_of_channel),
-    })
+    let platforms = sqlx::query_file_as!(Platform, "src/report/platforms.sql", link_id, from, to)
+        .fetch_all(&mut *conn)
+        .await?;
+    let origins =
+        sqlx::query_file_as!(Origin, "src/report/origins.sql", link_id, from, to).fetch_all(conn).await?;
+    Ok(Breakdown::new(&platforms, &origins))
+}
+
+/// Splits the human clicks of the whole programme on the days of `range`. Costs one pass over their rows.
+pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Breakdown> {
+    let (from, to) = range.days();
+    let platforms = sqlx::query_file_as!(Platform, "src/report/programme_platforms.sql", from, to)
+        .fetch_all(&mut *conn)
+        .await?;
+    let origins =
+        sqlx::query_file_as!(Origin, "src/report/programme_origins.sql", from, to).fetch_all(conn).await?;
+    Ok(Breakdown::new(&platforms, &origins))
+}
+
+/// Clicks with one kind of device, browser and system.
+struct Platform {
+    device: i16,
+    browser: i16,
+    os: i16,
+    human_clicks: i64,
+}
+
+/// Clicks from one country by one traffic source.
+struct Origin {
+    country: i16,
+    channel: i16,
+    human_clicks: i64,
+}
+
+impl Breakdown {
+    fn new(platforms: &[Platform], origins: &[Origin]) -> Self {
+        let by_platform = |code: fn(&Platform) -> i16, name| {
+            split(platforms.iter().map(|row| (code(row), count(row.human_clicks))), name)
+        };
+        let by_origin = |code: fn(&Origin) -> i16, name| {
+            split(origins.iter().map(|row| (code(row), count(row.human_clicks))), name)
+        };
+        Self {
+            devices: by_platform(|row| row.device, name_of_device),
+            browsers: by_platform(|row| row.browser, name_of_browser),
+            systems: by_platform(|row| row.os, name_of_os),
+            countries: by_origin(|row| row.country, name_of_country),
+            channels: by_origin(|row| row.channel, name_of_channel),
+        }
+    }
 }
 
 /// Adds up the clicks of each code; the largest part first, equal ones by name.

@@ -1,4 +1,4 @@
--- Clicks of the links $1 in [$2, $3), in buckets of $4 (hour or day, UTC), by the primary key.
+-- Clicks of the links $1 in [$2, $3), in buckets of $4 (hour, day, week or month, UTC), by the primary key.
 select link_id,
        date_trunc($4, hour, 'UTC') as "start!",
        sum(human_clicks)::bigint as "human_clicks!",

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::{Range, count};
+use super::{Granularity, Range, count};
 
 /// Millionths: what rates and conversions are told in.
 const PPM: u128 = 1_000_000;
@@ -89,6 +89,35 @@ pub async fn of_programme(
         commission_minor: row.commission_minor,
     });
     Ok(Some(Earnings { money: money.collect() }))
+}
+
+/// What one bucket of a span brought in one currency.
+#[derive(Debug, Clone)]
+pub struct EarnedIn {
+    /// The first instant of the bucket.
+    pub start: DateTime<Utc>,
+    /// What it brought.
+    pub money: Money,
+}
+
+/// The earnings of the whole programme over `range`, bucket by bucket; those without any are left out. Buckets of hours
+/// have none: orders are counted by the day.
+pub async fn series(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Vec<EarnedIn>> {
+    if range.granularity == Granularity::Hour {
+        return Ok(Vec::new());
+    }
+    let ((from, to), step) = (range.days(), range.granularity.name());
+    let rows = sqlx::query_file!("src/report/earnings_series.sql", from, to, step).fetch_all(conn).await?;
+    let earned = rows.into_iter().map(|row| EarnedIn {
+        start: row.start,
+        money: Money {
+            currency: row.currency,
+            orders: count(row.orders),
+            revenue_minor: row.revenue_minor,
+            commission_minor: row.commission_minor,
+        },
+    });
+    Ok(earned.collect())
 }
 
 #[cfg(test)]

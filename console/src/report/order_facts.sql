@@ -36,5 +36,7 @@ where ($1::bigint is null or o.vendor_id = $1)
   and ($8::timestamptz is null
        or (coalesce(o.placed_at, o.completed_at, timestamptz 'epoch'), o.order_id) < ($8, $9))
   and ($10::text is null or o.order_id = $10)
+  and ($12::boolean is null or o.is_held = $12)
+  and ($13::text is null or (o.vendor_id, o.order_ref) in (select s.vendor_id, $13 from vendor s)) -- by the primary key
 order by coalesce(o.placed_at, o.completed_at, timestamptz 'epoch') desc, o.order_id desc
 limit $11

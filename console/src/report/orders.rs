@@ -94,6 +94,10 @@ pub struct Filter {
     pub from: Option<DateTime<Utc>>,
     /// Ordered before this instant.
     pub to: Option<DateTime<Utc>>,
+    /// Held until somebody has looked at it, or not.
+    pub is_held: Option<bool>,
+    /// Called exactly this by the shop.
+    pub order_ref: Option<String>,
 }
 
 /// A place in the list.
@@ -145,10 +149,27 @@ async fn find(
         after.map(|place| place.at),
         after.map(|place| place.order_id.as_str()),
         order_id,
-        limit
+        limit,
+        filter.is_held,
+        filter.order_ref.as_deref()
     )
     .fetch_all(conn)
     .await
+}
+
+/// What was bought with each of these orders: names of items, by the order's own name.
+pub async fn products(
+    conn: &mut PgConnection,
+    orders: &[OrderFacts],
+) -> sqlx::Result<HashMap<String, Vec<String>>> {
+    let vendors: Vec<i64> = orders.iter().map(|order| order.vendor_id).collect();
+    let refs: Vec<String> = orders.iter().map(|order| order.order_ref.clone()).collect();
+    let rows = sqlx::query_file!("src/report/order_products.sql", &vendors, &refs).fetch_all(conn).await?;
+    let mut names = HashMap::<String, Vec<String>>::new();
+    for row in rows {
+        names.entry(row.order_id).or_default().push(row.name);
+    }
+    Ok(names)
 }
 
 /// One item of an order.

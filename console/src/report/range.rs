@@ -3,7 +3,7 @@
 //! A span that begins or ends inside a bucket is widened to whole buckets, never narrowed: a report may show more than
 //! was asked for (it says which span it used), but it never shows half an hour as if it were one.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -15,48 +15,85 @@ pub enum Granularity {
     Hour,
     /// One bucket a day (UTC).
     Day,
+    /// One bucket a week, from Monday (UTC).
+    Week,
+    /// One bucket a calendar month (UTC).
+    Month,
 }
 
 impl Granularity {
+    /// From the finest to the coarsest.
+    pub const ALL: [Self; 4] = [Self::Hour, Self::Day, Self::Week, Self::Month];
+
     /// Its name in addresses, and the first argument of Postgres' `date_trunc`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hour => "hour",
             Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
         }
     }
 
-    /// `None` when `name` is neither `hour` nor `day`.
+    /// `None` when `name` is none of them.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Hour, Self::Day].into_iter().find(|granularity| granularity.name() == name)
+        Self::ALL.into_iter().find(|granularity| granularity.name() == name)
     }
 
-    /// The longest span in days: by hour 744 buckets a link, by day 400 (a year and the month it is compared with).
+    /// The longest span in days: by hour 744 buckets a link, otherwise 400 days (a year and the month it is compared with).
     pub fn max_days(self) -> i64 {
         match self {
             Self::Hour => 31,
-            Self::Day => 400,
+            Self::Day | Self::Week | Self::Month => 400,
         }
     }
 
-    /// The length of a bucket.
-    pub fn step(self) -> TimeDelta {
+    /// Whether a span of these days makes a chart of it: more than one bucket, and not too many.
+    pub fn suits(self, range: &Range) -> bool {
+        let days = (range.to - range.from).num_days();
+        let fewest = match self {
+            Self::Hour => 1,
+            Self::Day => 2,
+            Self::Week => 14,
+            Self::Month => 60,
+        };
+        (fewest..=self.max_days()).contains(&days)
+    }
+
+    /// The first instant of the bucket after the one that begins at `start`.
+    fn next(self, start: DateTime<Utc>) -> DateTime<Utc> {
         match self {
-            Self::Hour => TimeDelta::hours(1),
-            Self::Day => TimeDelta::days(1),
+            Self::Hour => start + TimeDelta::hours(1),
+            Self::Day => start + TimeDelta::days(1),
+            Self::Week => start + TimeDelta::weeks(1),
+            Self::Month => start.checked_add_months(Months::new(1)).unwrap_or(start + TimeDelta::days(31)),
         }
     }
 
     fn floor(self, instant: DateTime<Utc>) -> DateTime<Utc> {
-        let step = self.step().num_seconds();
-        let seconds = instant.timestamp().div_euclid(step) * step;
-        DateTime::from_timestamp(seconds, 0).unwrap_or(instant)
+        let date = instant.date_naive();
+        match self {
+            Self::Hour => {
+                let seconds = instant.timestamp().div_euclid(3_600) * 3_600;
+                DateTime::from_timestamp(seconds, 0).unwrap_or(instant)
+            }
+            Self::Day => midnight(date),
+            Self::Week => {
+                let since_monday = u64::from(date.weekday().num_days_from_monday());
+                midnight(date.checked_sub_days(Days::new(since_monday)).unwrap_or(date))
+            }
+            Self::Month => midnight(date.with_day(1).unwrap_or(date)),
+        }
     }
 
     fn ceil(self, instant: DateTime<Utc>) -> DateTime<Utc> {
         let floor = self.floor(instant);
-        if floor == instant { instant } else { floor + self.step() }
+        if floor == instant { instant } else { self.next(floor) }
     }
+}
+
+fn midnight(date: NaiveDate) -> DateTime<Utc> {
+    date.and_time(NaiveTime::MIN).and_utc()
 }
 
 /// A span `from <= t < to` of whole buckets.
@@ -103,13 +140,27 @@ impl Range {
     /// The last `days` days, today (still running) being the last of them. `days` is within both limits.
     pub fn last_days(days: u32, granularity: Granularity, now: DateTime<Utc>) -> Self {
         let to = Granularity::Day.floor(now) + TimeDelta::days(1);
-        Self { from: to - TimeDelta::days(i64::from(days)), to, granularity }
+        let from = granularity.floor(to - TimeDelta::days(i64::from(days)));
+        Self { from, to: granularity.ceil(to), granularity }
+    }
+
+    /// As many buckets before it: what it is compared with.
+    #[must_use]
+    pub fn previous(&self) -> Self {
+        let from = match self.granularity {
+            Granularity::Hour | Granularity::Day | Granularity::Week => Some(self.from - (self.to - self.from)),
+            Granularity::Month => {
+                let months = self.bucket_starts().count().try_into().unwrap_or(u32::MAX);
+                self.from.checked_sub_months(Months::new(months))
+            }
+        };
+        Self { from: from.unwrap_or(self.from), to: self.from, granularity: self.granularity }
     }
 
     /// The start of every bucket, in order.
     pub fn bucket_starts(&self) -> impl Iterator<Item = DateTime<Utc>> {
-        let (step, to) = (self.granularity.step(), self.to);
-        std::iter::successors(Some(self.from), move |start| Some(*start + step))
+        let (granularity, to) = (self.granularity, self.to);
+        std::iter::successors(Some(self.from), move |start| Some(granularity.next(*start)))
             .take_while(move |start| *start < to)
     }
 
@@ -173,6 +224,38 @@ mod tests {
         };
         check("2026-11-01T00:00:00Z", "2026-12-02T00:00:01Z", Hour, too_long(Hour));
         check("2025-01-01T00:00:00Z", "2026-11-01T00:00:00Z", Day, too_long(Day));
+    }
+
+    #[test]
+    fn weeks_and_months_are_those_of_the_calendar() {
+        use Granularity::{Month, Week};
+        check(
+            "2026-11-18T00:00:00Z",
+            "2026-11-26T00:00:00Z",
+            Week,
+            Ok(("2026-11-16T00:00:00Z", "2026-11-30T00:00:00Z", 2)),
+        );
+        check(
+            "2026-01-31T10:00:00Z",
+            "2026-03-01T00:00:00Z",
+            Month,
+            Ok(("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z", 2)),
+        );
+    }
+
+    #[test]
+    fn a_span_is_compared_with_as_many_buckets_before_it() {
+        use Granularity::{Day, Month, Week};
+        for (from, to, granularity, before) in [
+            ("2026-11-20T00:00:00Z", "2026-11-27T00:00:00Z", Day, "2026-11-13T00:00:00Z"),
+            ("2026-11-16T00:00:00Z", "2026-11-30T00:00:00Z", Week, "2026-11-02T00:00:00Z"),
+            ("2026-03-01T00:00:00Z", "2026-05-01T00:00:00Z", Month, "2026-01-01T00:00:00Z"),
+        ] {
+            let range = Range::new(at(from), at(to), granularity).expect("a good span");
+            let previous = range.previous();
+            assert_eq!((previous.from, previous.to), (at(before), range.from));
+            assert_eq!(previous.bucket_starts().count(), range.bucket_starts().count());
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
--- Clicks of the whole programme in [$1, $2), in buckets of $3 (hour or day, UTC), by the index on hour. Affiliates that
+-- Clicks of the whole programme in [$1, $2), in buckets of $3 (hour, day, week or month, UTC), by the index on hour. Affiliates that
 -- are switched off are left out while they are, but not of what they see of themselves.
 select date_trunc($3, c.hour, 'UTC') as "start!",
        sum(c.human_clicks)::bigint as "human_clicks!",

@@ -118,7 +118,7 @@ async fn every_bad_parameter_is_named() {
         ("from=2026-11-20&to=2026-11-19", "from", "invalid_range"),
         (&long, "from", "invalid_range"),
         (&long_by_hour, "from", "invalid_range"),
-        ("granularity=week", "granularity", "invalid_granularity"),
+        ("granularity=decade", "granularity", "invalid_granularity"),
         ("limit=0", "limit", "invalid_limit"),
         ("limit=101", "limit", "invalid_limit"),
         ("limit=ten", "limit", "invalid_limit"),

@@ -1,0 +1,181 @@
+//! `/`: what happened in a period beside the one before it, where it came from, and what waits. An affiliate's is a
+//! dashboard with the own money and what to do next.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use sqlx::PgConnection;
+
+use super::super::parts::{Choice, Controls};
+use super::super::period::{Period, View};
+use super::super::shell::{Frame, Place};
+use super::super::splits::Split;
+use super::super::strip::Strip;
+use super::super::visit::Visit;
+use super::super::format;
+use super::dashboard::{self, Dashboard};
+use super::figure::{Figure, figures};
+use super::health::{self, Check};
+use super::plot::{Plot, Shown};
+use super::ranking::{self, ranking};
+use crate::affiliates::answer::View as Whose;
+use crate::affiliates::list::{self, Counts};
+use crate::auth::{Scope, Tenant};
+use crate::db;
+use crate::problem::Failure;
+use crate::report::earnings::{self, Earnings};
+use crate::report::groups::{self, By, Order};
+use crate::report::summary::{self, Summary};
+use crate::report::{Granularity, Range, books, breakdown};
+use crate::server::App;
+
+const PATH: &str = "/";
+
+#[derive(Template)]
+#[template(path = "money/overview.html")]
+struct OverviewPage {
+    frame: Frame,
+    title: &'static str,
+    controls: Controls,
+    /// What it is compared with.
+    before: String,
+    figures: Vec<Figure>,
+    plot: Plot,
+    shows: Vec<Choice>,
+    currencies: Vec<(String, String, bool)>,
+    was_clicked: bool,
+    rankings: Vec<Split>,
+    origins: Vec<Split>,
+    counts: Option<Counts>,
+    dashboard: Option<Dashboard>,
+    checks: Vec<Check>,
+    strip: Option<Strip>,
+}
+
+/// Answers `/`.
+pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
+    visit.show(page(&app, &visit).await)
+}
+
+async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
+    let (caller, now) = (&visit.caller, visit.now);
+    caller.require(Scope::ReportsRead)?;
+    let view = View::read(&visit.query, Period::Last(30), &["show", "currency"])?;
+    let range = view.range(now)?;
+    let mut snapshot = db::tenant_snapshot(app, caller).await?;
+    let summary = summary::of(&mut snapshot, &range, now).await?;
+    let before = summary::of(&mut snapshot, &range.previous(), now).await?;
+    let currency = currency(&view, summary.earnings.as_ref());
+    let plot = plot(&mut snapshot, &view, &range, (&summary, &before), &currency).await?;
+    let rankings = rankings(&mut snapshot, caller.tenant, &view, &range, &currency).await?;
+    let breakdown = breakdown::of_programme(&mut snapshot, &range).await?;
+    let books = books::of_programme(&mut snapshot, caller).await?;
+    let (mut counts, mut checks) = (None, Vec::new());
+    if let Some(books) = &books {
+        if caller.require(Scope::AffiliatesRead).is_ok() {
+            counts = Some(list::counts(&mut snapshot, Whose::Whole).await?);
+        }
+        checks = health::checks(books, &health::backlog(&mut snapshot).await?, now);
+    }
+    let dashboard = match caller.tenant {
+        Tenant::Affiliate(affiliate_id) => Some(dashboard::of(&mut snapshot, affiliate_id).await?),
+        Tenant::Programme | Tenant::Vendor(_) => None,
+    };
+    snapshot.commit().await?;
+    Ok(OverviewPage {
+        frame: visit.frame(Place::Overview),
+        title: if caller.is_affiliate() { "Dashboard" } else { "Overview" },
+        controls: Controls::new(&view, &range, PATH),
+        before: format::span(&range.previous()),
+        figures: figures(&summary, &before),
+        shows: shows(&view, &range),
+        currencies: currencies(&view, summary.earnings.as_ref(), &currency),
+        was_clicked: summary.human + summary.filtered > 0 || summary.earnings.as_ref().is_some_and(|e| e.orders() > 0),
+        plot,
+        rankings,
+        origins: ranking::origins(&breakdown, |by| view.plain().with("by_what", by).address("/reports")),
+        counts,
+        dashboard,
+        checks,
+        strip: books.map(|books| Strip::new(&books, now)),
+    })
+}
+
+/// The currency that money is drawn and compared in: the one asked for, or the one of most orders.
+pub(super) fn currency(view: &View, earnings: Option<&Earnings>) -> String {
+    let money = earnings.map(|earnings| earnings.money.as_slice()).unwrap_or_default();
+    let asked = money.iter().find(|money| money.currency == view.choice("currency"));
+    let usual = || money.iter().max_by_key(|money| (money.orders, std::cmp::Reverse(&money.currency)));
+    asked.or_else(usual).map(|money| money.currency.clone()).unwrap_or_default()
+}
+
+/// The currencies to choose from: the address, the code, and whether it is the one. None where there is no choice.
+fn currencies(view: &View, earnings: Option<&Earnings>, current: &str) -> Vec<(String, String, bool)> {
+    let is_money = matches!(Shown::named(view.choice("show")), Shown::Revenue | Shown::Commission);
+    let money = earnings.map(|earnings| earnings.money.as_slice()).unwrap_or_default();
+    if money.len() < 2 || !is_money {
+        return Vec::new();
+    }
+    let choice = |code: &str| (view.with("currency", code).address(PATH), code.to_owned(), code == current);
+    money.iter().map(|money| choice(&money.currency)).collect()
+}
+
+/// What the chart can show: orders are counted by the day, so by the hour there are clicks alone.
+fn shows(view: &View, range: &Range) -> Vec<Choice> {
+    if range.granularity == Granularity::Hour {
+        return Vec::new();
+    }
+    let current = Shown::named(view.choice("show"));
+    let choice = |(shown, name, label): (Shown, &'static str, &'static str)| Choice {
+        label,
+        address: view.with("show", name).address(PATH),
+        is_current: shown == current,
+    };
+    Shown::ALL.into_iter().map(choice).collect()
+}
+
+async fn plot(
+    conn: &mut PgConnection,
+    view: &View,
+    range: &Range,
+    (now, before): (&Summary, &Summary),
+    currency: &str,
+) -> sqlx::Result<Plot> {
+    let shown = Shown::named(view.choice("show"));
+    if shown == Shown::Clicks || range.granularity == Granularity::Hour {
+        return Ok(Plot::of_clicks(range, &now.buckets, &before.buckets));
+    }
+    let previous = range.previous();
+    let earned = earnings::series(&mut *conn, range).await?;
+    let earned_before = earnings::series(conn, &previous).await?;
+    Ok(Plot::of_earnings(shown, currency, (range, &earned), (&previous, &earned_before)))
+}
+
+async fn rankings(
+    conn: &mut PgConnection,
+    tenant: Tenant,
+    view: &View,
+    range: &Range,
+    currency: &str,
+) -> sqlx::Result<Vec<Split>> {
+    let wanted: &[(&'static str, By, &'static str)] = match tenant {
+        Tenant::Programme => &[
+            ("Links", By::Link, "link"),
+            ("Affiliates", By::Affiliate, "affiliate"),
+            ("Vendors", By::Vendor, "vendor"),
+        ],
+        Tenant::Vendor(_) => &[
+            ("Links", By::Link, "link"),
+            ("Affiliates", By::Affiliate, "affiliate"),
+            ("Products", By::Product, "product"),
+        ],
+        Tenant::Affiliate(_) => &[("Best links", By::Link, "link"), ("Vendors", By::Vendor, "vendor")],
+    };
+    let mut rankings = Vec::new();
+    for (title, by, name) in wanted {
+        let groups = groups::of(&mut *conn, range, *by, Order::Human, currency, ranking::SHOWN).await?;
+        let more = view.plain().with("by_what", name).address("/reports");
+        rankings.extend(ranking(title, *by, &groups, more));
+    }
+    Ok(rankings)
+}

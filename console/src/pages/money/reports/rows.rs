@@ -1,0 +1,261 @@
+//! The rows of a report, for the page and for the file: both are the same numbers.
+
+use chrono::{DateTime, Utc};
+use common::money::{Currency, format_decimal};
+use sqlx::PgConnection;
+
+use super::super::super::format;
+use super::super::super::markup::{Amount, Count};
+use super::super::ranking::address_of;
+use crate::auth::{Caller, Tenant};
+use crate::problem::Failure;
+use crate::report::breakdown::{self, Breakdown, Share};
+use crate::report::earnings::{self, EarnedIn, Earnings};
+use crate::report::groups::{self, By, Group, Order};
+use crate::report::summary::Summary;
+use crate::report::{Bucket, Granularity, Range};
+use crate::spreadsheet::harmless;
+
+/// By what a report is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dimension {
+    Time,
+    Affiliate,
+    Vendor,
+    Product,
+    Link,
+    Source,
+    Country,
+    Device,
+    Browser,
+    System,
+}
+
+impl Dimension {
+    pub(super) const ALL: [Self; 10] = [
+        Self::Time,
+        Self::Affiliate,
+        Self::Vendor,
+        Self::Product,
+        Self::Link,
+        Self::Source,
+        Self::Country,
+        Self::Device,
+        Self::Browser,
+        Self::System,
+    ];
+
+    /// Its name in addresses.
+    pub(super) fn name(self) -> &'static str {
+        self.words().0
+    }
+
+    /// As the page calls it.
+    pub(super) fn heading(self) -> &'static str {
+        self.words().1
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Time => ("time", "Time"),
+            Self::Affiliate => ("affiliate", "Affiliate"),
+            Self::Vendor => ("vendor", "Vendor"),
+            Self::Product => ("product", "Product"),
+            Self::Link => ("link", "Link"),
+            Self::Source => ("source", "Traffic source"),
+            Self::Country => ("country", "Country"),
+            Self::Device => ("device", "Device"),
+            Self::Browser => ("browser", "Browser"),
+            Self::System => ("system", "Operating system"),
+        }
+    }
+
+    /// What an address says, as far as it makes sense for whoever asks.
+    pub(super) fn named(name: &str, caller: &Caller) -> Result<Self, Failure> {
+        if name.is_empty() {
+            return Ok(Self::Time);
+        }
+        let known = Self::ALL.into_iter().find(|by| by.name() == name && by.is_for(caller));
+        known.ok_or_else(|| super::super::super::period::bad("by_what", "there is no such report"))
+    }
+
+    /// An affiliate is one affiliate, a vendor one vendor: that split says nothing to them.
+    pub(super) fn is_for(self, caller: &Caller) -> bool {
+        match caller.tenant {
+            Tenant::Programme => true,
+            Tenant::Vendor(_) => self != Self::Vendor,
+            Tenant::Affiliate(_) => self != Self::Affiliate,
+        }
+    }
+
+    /// Whether there may be many rows, which are ordered by Postgres.
+    pub(super) fn is_grouped(self) -> bool {
+        self.group().is_some()
+    }
+
+    /// Whether orders are known by it: they are counted by the day and by the link.
+    pub(super) fn has_money(self, range: &Range) -> bool {
+        self.is_grouped() || (self == Self::Time && range.granularity != Granularity::Hour)
+    }
+
+    fn group(self) -> Option<By> {
+        match self {
+            Self::Affiliate => Some(By::Affiliate),
+            Self::Vendor => Some(By::Vendor),
+            Self::Product => Some(By::Product),
+            Self::Link => Some(By::Link),
+            _ => None,
+        }
+    }
+
+    fn shares(self, breakdown: &Breakdown) -> &[Share] {
+        match self {
+            Self::Country => &breakdown.countries,
+            Self::Device => &breakdown.devices,
+            Self::Browser => &breakdown.browsers,
+            Self::System => &breakdown.systems,
+            _ => &breakdown.channels,
+        }
+    }
+}
+
+/// One row.
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) under: Option<String>,
+    pub(super) address: Option<String>,
+    pub(super) human: Count,
+    pub(super) filtered: Option<Count>,
+    pub(super) orders: Option<Count>,
+    pub(super) revenue: Vec<Amount>,
+    pub(super) commission: Vec<Amount>,
+    pub(super) conversion: String,
+    /// The length of the bar, percent of the longest.
+    pub(super) width: String,
+    earnings: Option<Earnings>,
+}
+
+/// The first line of the file.
+pub(super) const HEADING: [&str; 8] =
+    ["name", "human_clicks", "filtered_clicks", "currency", "orders", "revenue", "commission", "conversion_percent"];
+
+impl Row {
+    fn new(name: String, human: u64, filtered: Option<u64>, earnings: Option<Earnings>) -> Self {
+        let money = earnings.as_ref().map(|earnings| earnings.money.as_slice()).unwrap_or_default();
+        Self {
+            name,
+            under: None,
+            address: None,
+            human: Count(human),
+            filtered: filtered.map(Count),
+            orders: earnings.as_ref().map(|earnings| Count(earnings.orders())),
+            revenue: Amount::each(money.iter().map(|money| (money.revenue_minor, money.currency.as_str()))),
+            commission: Amount::each(money.iter().map(|money| (money.commission_minor, money.currency.as_str()))),
+            conversion: format::conversion(earnings.as_ref(), human),
+            width: String::new(),
+            earnings,
+        }
+    }
+
+    /// The same for the file: a line for each currency, the clicks on the first alone, so that columns can be added up.
+    pub(super) fn cells(&self) -> Vec<Vec<String>> {
+        let filtered = self.filtered.map(|count| count.0.to_string()).unwrap_or_default();
+        let clicks = [harmless(&self.name), self.human.0.to_string(), filtered];
+        let money = self.earnings.as_ref().map(|earnings| earnings.money.as_slice()).unwrap_or_default();
+        let decimal = |minor: i64, code: &str| {
+            code.parse::<Currency>().map_or_else(|_| String::new(), |currency| format_decimal(minor, currency))
+        };
+        let conversion = self
+            .earnings
+            .as_ref()
+            .and_then(|earnings| earnings.conversion_ppm(self.human.0))
+            .map(|ppm| format!("{}.{:04}", ppm / 10_000, ppm % 10_000))
+            .unwrap_or_default();
+        let of = |clicks: [String; 3], money: [String; 4], conversion: String| -> Vec<String> {
+            clicks.into_iter().chain(money).chain([conversion]).collect()
+        };
+        let mut lines = money.iter().map(|money| {
+            let orders = money.orders.to_string();
+            let (revenue, commission) =
+                (decimal(money.revenue_minor, &money.currency), decimal(money.commission_minor, &money.currency));
+            [money.currency.clone(), orders, revenue, commission]
+        });
+        let none = || [String::new(), self.orders.map(|_| "0".to_owned()).unwrap_or_default(), String::new(), String::new()];
+        let first = of(clicks, lines.next().unwrap_or_else(none), conversion);
+        let rest = lines.map(|money| of([harmless(&self.name), String::new(), String::new()], money, String::new()));
+        std::iter::once(first).chain(rest).collect()
+    }
+}
+
+/// The rows of a report over `range`, at most `limit` of those there may be many of.
+pub(super) async fn of(
+    conn: &mut PgConnection,
+    by: Dimension,
+    order: Order,
+    range: &Range,
+    summary: &Summary,
+    currency: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Row>> {
+    let mut rows: Vec<Row> = match by.group() {
+        Some(group) => {
+            let groups = groups::of(conn, range, group, order, currency, limit).await?;
+            groups.into_iter().map(|found| grouped(group, found)).collect()
+        }
+        None if by == Dimension::Time => {
+            let earned = earnings::series(conn, range).await?;
+            summary.buckets.iter().rev().map(|bucket| in_time(bucket, range, &earned)).collect()
+        }
+        None => {
+            let breakdown = breakdown::of_programme(conn, range).await?;
+            let shares = by.shares(&breakdown).iter();
+            shares.map(|share| Row::new(format::word(&share.name), share.human, None, None)).collect()
+        }
+    };
+    let largest = rows.iter().map(|row| row.human.0).max().unwrap_or_default();
+    for row in &mut rows {
+        row.width = format::width(row.human.0, largest);
+    }
+    Ok(rows)
+}
+
+fn grouped(by: By, group: Group) -> Row {
+    let row = |name: String| Row::new(name, group.human, Some(group.filtered), Some(group.earnings.clone()));
+    match group.name {
+        Some(ref name) => Row {
+            under: name.under.clone(),
+            address: address_of(by, &name.address),
+            ..row(name.name.clone())
+        },
+        None => row("Links to a shop as a whole".to_owned()),
+    }
+}
+
+fn in_time(bucket: &Bucket, range: &Range, earned: &[EarnedIn]) -> Row {
+    let starts = |start: DateTime<Utc>| start == bucket.start;
+    let earnings = (range.granularity != Granularity::Hour).then(|| Earnings {
+        money: earned.iter().filter(|earned| starts(earned.start)).map(|earned| earned.money.clone()).collect(),
+    });
+    Row::new(format::bucket(bucket.start, range.granularity), bucket.human, Some(bucket.filtered), earnings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::earnings::Money;
+
+    #[test]
+    fn a_row_has_a_line_for_each_currency_and_its_clicks_once() {
+        let money = |currency: &str, orders| Money {
+            currency: currency.to_owned(),
+            orders,
+            revenue_minor: 1_250,
+            commission_minor: 125,
+        };
+        let earnings = Earnings { money: vec![money("EUR", 1), money("JPY", 2)] };
+        let lines = Row::new("=ada".to_owned(), 8, Some(2), Some(earnings)).cells();
+        assert_eq!(lines[0].join(";"), "'=ada;8;2;EUR;1;12.50;1.25;37.5000");
+        assert_eq!(lines[1].join(";"), "'=ada;;;JPY;2;1250;125;");
+        assert_eq!(Row::new("SE".to_owned(), 8, None, None).cells()[0].join(";"), "SE;8;;;;;;");
+    }
+}
