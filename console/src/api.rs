@@ -34,7 +34,7 @@ pub fn routes() -> OpenApiRouter<App> {
     ("link" = Option<Vec<String>>, Query, description = "Only the links with these codes, 100 at most"),
     ("from" = Option<String>, Query, description = "The first instant, or day; a week before `to` unless asked otherwise"),
     ("to" = Option<String>, Query, description = "The instant, or day, after the last"),
-    ("granularity" = Option<String>, Query, description = "`hour` or `day`"),
+    ("granularity" = Option<String>, Query, description = "`hour`, `day`, `week` (from Monday) or `month`"),
     ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
     ("starting_after" = Option<String>, Query, description = "The code of the last link of the page before"),
 ), responses(
@@ -53,7 +53,7 @@ pub(crate) async fn links(
 #[utoipa::path(get, path = "/v1/reports/summary", tag = "reports", params(
     ("from" = Option<String>, Query, description = "The first instant, or day; a week before `to` unless asked otherwise"),
     ("to" = Option<String>, Query, description = "The instant, or day, after the last"),
-    ("granularity" = Option<String>, Query, description = "`hour` or `day`"),
+    ("granularity" = Option<String>, Query, description = "`hour`, `day`, `week` (from Monday) or `month`"),
 ), responses(
     (status = 200, description = "The whole programme, as far as the caller sees it", body = SummaryAnswer),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

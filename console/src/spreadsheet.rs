@@ -16,7 +16,10 @@ pub(crate) fn harmless(text: &str) -> String {
 }
 
 /// A table as text: the heading and its rows. Whatever in them was typed by somebody must be [`harmless`].
-pub(crate) fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<Vec<u8>, Failure> {
+pub(crate) fn table(
+    heading: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Result<Vec<u8>, Failure> {
     let write = || -> csv::Result<Vec<u8>> {
         let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
         writer.write_record(heading)?;
@@ -58,7 +61,10 @@ mod tests {
 
     #[test]
     fn a_table_is_as_rfc_4180_says() {
-        let rows = [vec!["Tent, \"Polar\"".to_owned(), "-5".to_owned()], vec!["two\nlines".to_owned(), String::new()]];
+        let rows = [
+            vec!["Tent, \"Polar\"".to_owned(), "-5".to_owned()],
+            vec!["two\nlines".to_owned(), String::new()],
+        ];
         let text = table(&["name", "amount"], rows).expect("a table");
         let expected = "name,amount\r\n\"Tent, \"\"Polar\"\"\",-5\r\n\"two\nlines\",\r\n";
         assert_eq!(String::from_utf8(text).expect("text"), expected);

@@ -77,7 +77,10 @@ impl View {
     pub(crate) fn read(query: &str, usual: Period, names: &[&'static str]) -> Result<Self, Failure> {
         let said = |wanted: &str| {
             let mut pairs = form_urlencoded::parse(query.as_bytes());
-            pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+            pairs
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| value.trim().to_owned())
+                .unwrap_or_default()
         };
         let mut choices = Vec::new();
         for name in names {
@@ -179,9 +182,9 @@ fn preset(name: &str, usual: Period) -> Result<Period, Failure> {
         return Ok(usual);
     }
     let preset = Period::PRESETS.iter().find(|(_, known, _)| *known == name);
-    preset.map(|(period, ..)| *period).ok_or_else(|| {
-        bad("range", "the range must be today, 7d, 30d, 90d, this-month or last-month")
-    })
+    preset
+        .map(|(period, ..)| *period)
+        .ok_or_else(|| bad("range", "the range must be today, 7d, 30d, 90d, this-month or last-month"))
 }
 
 fn days(from: &str, through: &str) -> Result<Period, Failure> {

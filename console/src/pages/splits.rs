@@ -36,7 +36,10 @@ pub(crate) fn splits(breakdown: &Breakdown) -> Vec<Split> {
         ("Browser", &breakdown.browsers),
         ("Operating system", &breakdown.systems),
     ];
-    all.into_iter().filter(|(_, shares)| !shares.is_empty()).map(|(title, shares)| Split::of(title, shares)).collect()
+    all.into_iter()
+        .filter(|(_, shares)| !shares.is_empty())
+        .map(|(title, shares)| Split::of(title, shares))
+        .collect()
 }
 
 impl Split {

@@ -44,7 +44,9 @@ pub struct Payment {
 
 /// The last payments to an affiliate, newest first.
 pub async fn payments(conn: &mut PgConnection, affiliate_id: i64, limit: i64) -> sqlx::Result<Vec<Payment>> {
-    sqlx::query_file_as!(Payment, "src/report/affiliate_payments.sql", affiliate_id, limit).fetch_all(conn).await
+    sqlx::query_file_as!(Payment, "src/report/affiliate_payments.sql", affiliate_id, limit)
+        .fetch_all(conn)
+        .await
 }
 
 /// A month of an account.

@@ -123,7 +123,8 @@ pub async fn of(
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let mut names = names(conn, by, &ids).await?;
     let groups = rows.into_iter().map(|row| {
-        let each = row.currencies.into_iter().zip(row.orders).zip(row.revenues.into_iter().zip(row.commissions));
+        let each =
+            row.currencies.into_iter().zip(row.orders).zip(row.revenues.into_iter().zip(row.commissions));
         let money = each.map(|((currency, orders), (revenue_minor, commission_minor))| Money {
             currency,
             orders: count(orders),

@@ -148,7 +148,9 @@ impl Range {
     #[must_use]
     pub fn previous(&self) -> Self {
         let from = match self.granularity {
-            Granularity::Hour | Granularity::Day | Granularity::Week => Some(self.from - (self.to - self.from)),
+            Granularity::Hour | Granularity::Day | Granularity::Week => {
+                Some(self.from - (self.to - self.from))
+            }
             Granularity::Month => {
                 let months = self.bucket_starts().count().try_into().unwrap_or(u32::MAX);
                 self.from.checked_sub_months(Months::new(months))

@@ -28,6 +28,7 @@ mod outgoing_receiver;
 mod pages;
 mod pages_own;
 mod pages_people;
+mod pages_money;
 mod partnerships;
 mod payouts;
 mod people;

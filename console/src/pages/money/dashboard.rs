@@ -43,7 +43,8 @@ struct Progress {
 
 /// The dashboard of an affiliate, inside its own snapshot.
 pub(super) async fn of(conn: &mut PgConnection, affiliate_id: i64) -> sqlx::Result<Dashboard> {
-    let accounts = accounts::balances(&mut *conn, affiliate_id).await?.into_iter().map(Account::from).collect();
+    let accounts =
+        accounts::balances(&mut *conn, affiliate_id).await?.into_iter().map(Account::from).collect();
     let filter = Filter { affiliate_id: Some(affiliate_id), ..Filter::default() };
     let sales = orders::list(&mut *conn, &filter, None, SALES).await?;
     let names = orders::products(&mut *conn, &sales).await?;

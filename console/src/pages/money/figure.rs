@@ -80,7 +80,13 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    fn counted(label: &'static str, key: &'static str, now: Option<u64>, before: Option<u64>, tone: Tone) -> Self {
+    fn counted(
+        label: &'static str,
+        key: &'static str,
+        now: Option<u64>,
+        before: Option<u64>,
+        tone: Tone,
+    ) -> Self {
         let change = now.zip(before).and_then(|(now, before)| Change::of(now.into(), before.into(), tone));
         let values = vec![now.map_or(Value::Dash, |now| Value::Count(Count(now)))];
         Self { label, key, values, change, note: "" }
@@ -98,10 +104,18 @@ impl Figure {
                 .iter()
                 .find(|money| money.currency == only.currency)
                 .filter(|_| before.len() == 1)
-                .and_then(|before| Change::of(amount(only).into(), amount(before).into(), Tone::MoreIsBetter)),
+                .and_then(|before| {
+                    Change::of(amount(only).into(), amount(before).into(), Tone::MoreIsBetter)
+                }),
             _ => None,
         };
-        Self { label, key: "", values: if values.is_empty() { vec![Value::Dash] } else { values }, change, note: "" }
+        Self {
+            label,
+            key: "",
+            values: if values.is_empty() { vec![Value::Dash] } else { values },
+            change,
+            note: "",
+        }
     }
 }
 
@@ -116,7 +130,13 @@ pub(crate) fn figures(now: &Summary, before: &Summary) -> Vec<Figure> {
         Figure::counted("Unique visits", "", now.unique.people(), before.unique.people(), Tone::MoreIsBetter),
         Figure {
             note: "bots and previews",
-            ..Figure::counted("Filtered", "filtered", Some(now.filtered), Some(before.filtered), Tone::Neither)
+            ..Figure::counted(
+                "Filtered",
+                "filtered",
+                Some(now.filtered),
+                Some(before.filtered),
+                Tone::Neither,
+            )
         },
         Figure::counted("Orders", "", Some(earned.orders()), Some(was.orders()), Tone::MoreIsBetter),
         Figure::money("Revenue", &earned.money, &was.money, |money| money.revenue_minor),
@@ -125,7 +145,8 @@ pub(crate) fn figures(now: &Summary, before: &Summary) -> Vec<Figure> {
             label: "Conversion",
             key: "",
             values: vec![conversion.map_or(Value::Dash, Value::Share)],
-            change: converted.and_then(|(now, before)| Change::of(now.into(), before.into(), Tone::MoreIsBetter)),
+            change: converted
+                .and_then(|(now, before)| Change::of(now.into(), before.into(), Tone::MoreIsBetter)),
             note: "orders of clicks",
         },
     ]
@@ -138,7 +159,8 @@ mod tests {
     #[test]
     fn changes_have_words_and_nothing_has_none() {
         let change = |now, before| {
-            Change::of(now, before, Tone::MoreIsBetter).map(|change| (change.class, change.spoken, change.size))
+            Change::of(now, before, Tone::MoreIsBetter)
+                .map(|change| (change.class, change.spoken, change.size))
         };
         assert_eq!(change(150, 100), Some(("up", "up by ", "50.0 %".to_owned())));
         assert_eq!(change(1, 3), Some(("down", "down by ", "66.7 %".to_owned())));

@@ -51,14 +51,26 @@ pub(crate) async fn backlog(conn: &mut PgConnection) -> sqlx::Result<Backlog> {
 
 /// Every check in one list.
 pub(crate) fn checks(books: &Books, backlog: &Backlog, now: DateTime<Utc>) -> Vec<Check> {
-    vec![conservation(books), flush(books.last_flush(), now), settling(backlog, now), ledger(backlog), parked(backlog)]
+    vec![
+        conservation(books),
+        flush(books.last_flush(), now),
+        settling(backlog, now),
+        ledger(backlog),
+        parked(backlog),
+    ]
 }
 
 fn conservation(books: &Books) -> Check {
     let (name, difference) = ("Clicks handed over are clicks counted", books.difference());
     match difference {
-        0 => Check { name, badge: GOOD, words: format!("{} both ways, difference 0", format::count(books.clicks())) },
-        off => Check { name, badge: WRONG, words: format!("difference {}; see the runbook", format::count(off)) },
+        0 => Check {
+            name,
+            badge: GOOD,
+            words: format!("{} both ways, difference 0", format::count(books.clicks())),
+        },
+        off => {
+            Check { name, badge: WRONG, words: format!("difference {}; see the runbook", format::count(off)) }
+        }
     }
 }
 
@@ -67,7 +79,10 @@ fn flush(last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Check {
     match last {
         None => Check { name, badge: GOOD, words: "no click was counted yet".to_owned() },
         Some(then) if now - then > FLUSH_QUIET => {
-            let words = format!("last {}; if shoppers are clicking now, look at the aggregator", format::ago(then, now));
+            let words = format!(
+                "last {}; if shoppers are clicking now, look at the aggregator",
+                format::ago(then, now)
+            );
             Check { name, badge: LOOK, words }
         }
         Some(then) => Check { name, badge: GOOD, words: format!("last {}", format::ago(then, now)) },
@@ -100,7 +115,11 @@ fn parked(backlog: &Backlog) -> Check {
     match backlog.parked {
         0 => Check { name, badge: GOOD, words: "no event is parked".to_owned() },
         1 => Check { name, badge: LOOK, words: "1 event is parked until somebody looks at it".to_owned() },
-        many => Check { name, badge: LOOK, words: format!("{many} events are parked until somebody looks at them") },
+        many => Check {
+            name,
+            badge: LOOK,
+            words: format!("{many} events are parked until somebody looks at them"),
+        },
     }
 }
 
@@ -111,12 +130,16 @@ mod tests {
     #[test]
     fn what_is_late_or_wrong_is_said() {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
-        let backlog = |oldest: Option<DateTime<Utc>>, unbalanced| Backlog { orders: 3, oldest, parked: 0, unbalanced };
+        let backlog =
+            |oldest: Option<DateTime<Utc>>, unbalanced| Backlog { orders: 3, oldest, parked: 0, unbalanced };
         let words = |backlog: &Backlog| -> Vec<&str> {
             checks(&Books::default(), backlog, now).iter().map(|check| check.badge.word).collect()
         };
         assert_eq!(words(&backlog(None, 0)), ["Good"; 5]);
-        assert_eq!(words(&backlog(Some(now - TimeDelta::hours(1)), 1)), ["Good", "Good", "Look", "Wrong", "Good"]);
+        assert_eq!(
+            words(&backlog(Some(now - TimeDelta::hours(1)), 1)),
+            ["Good", "Good", "Look", "Wrong", "Good"]
+        );
         assert_eq!(flush(Some(now - TimeDelta::hours(1)), now).badge.word, "Look");
     }
 }

@@ -81,8 +81,11 @@ async fn page(app: &App, visit: &Visit) -> Result<HoldsPage, Failure> {
     let state = STATES.iter().find(|(name, _)| *name == asked).map_or("open", |(name, _)| *name);
     let after = Some(view.choice(AFTER).to_owned()).filter(|after| !after.is_empty());
     let is_first = after.is_none();
-    let filter =
-        Filter { state: Some(state.to_owned()), page: Page { after, ..Page::default() }, ..Filter::default() };
+    let filter = Filter {
+        state: Some(state.to_owned()),
+        page: Page { after, ..Page::default() },
+        ..Filter::default()
+    };
     let held = holds::page(app, &visit.caller, &filter).await?;
     let parked = events::page(app, &visit.caller, &events::Filter::default()).await?;
     let choice = |(name, label): (&'static str, &'static str)| Choice {

@@ -6,13 +6,13 @@ use axum::extract::State;
 use axum::response::Response;
 use sqlx::PgConnection;
 
+use super::super::format;
 use super::super::parts::{Choice, Controls};
 use super::super::period::{Period, View};
 use super::super::shell::{Frame, Place};
 use super::super::splits::Split;
 use super::super::strip::Strip;
 use super::super::visit::Visit;
-use super::super::format;
 use super::dashboard::{self, Dashboard};
 use super::figure::{Figure, figures};
 use super::health::{self, Check};
@@ -90,7 +90,8 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
         figures: figures(&summary, &before),
         shows: shows(&view, &range),
         currencies: currencies(&view, summary.earnings.as_ref(), &currency),
-        was_clicked: summary.human + summary.filtered > 0 || summary.earnings.as_ref().is_some_and(|e| e.orders() > 0),
+        was_clicked: summary.human + summary.filtered > 0
+            || summary.earnings.as_ref().is_some_and(|e| e.orders() > 0),
         plot,
         rankings,
         origins: ranking::origins(&breakdown, |by| view.plain().with("by_what", by).address("/reports")),

@@ -20,8 +20,8 @@ use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{Named, Page};
 use crate::db;
 use crate::desk::decision::Decision;
-use crate::desk::payouts::{self, BatchAnswer, BatchDetail, Batches, LineAnswer, Verdict, Wanted};
 use crate::desk::export;
+use crate::desk::payouts::{self, BatchAnswer, BatchDetail, Batches, LineAnswer, Verdict, Wanted};
 use crate::problem::Failure;
 use crate::report::accounts;
 use crate::report::payouts::Filter;
@@ -172,12 +172,10 @@ async fn payments(app: &App, visit: &Visit, affiliate_id: i64) -> Result<Payment
 
 /// Those of these affiliates whose bank account was changed so lately that nothing is paid, and until when.
 async fn cooling(conn: &mut PgConnection, ids: &[i64], visit: &Visit) -> sqlx::Result<Vec<(i64, Instant)>> {
-    let rows = sqlx::query!(
-        "select affiliate_id, changed_at from bank_account where affiliate_id = any($1)",
-        ids
-    )
-    .fetch_all(conn)
-    .await?;
+    let rows =
+        sqlx::query!("select affiliate_id, changed_at from bank_account where affiliate_id = any($1)", ids)
+            .fetch_all(conn)
+            .await?;
     let until = |changed: chrono::DateTime<chrono::Utc>| {
         let from = payable_from(Millis(changed.timestamp_millis().unsigned_abs()));
         chrono::DateTime::from_timestamp_millis(from.0.cast_signed()).unwrap_or(changed)
@@ -193,18 +191,19 @@ pub(crate) async fn request(State(app): State<App>, visit: Visit, request: Reque
         Err(failure) => return visit.failed(failure),
     };
     let asked = async {
-        let wanted: Wanted = fields
-            .read(&[("currency", Kind::Text), ("vendor_id", Kind::Number), ("minimum_minor", Kind::Number)])?;
+        let wanted: Wanted = fields.read(&[
+            ("currency", Kind::Text),
+            ("vendor_id", Kind::Number),
+            ("minimum_minor", Kind::Number),
+        ])?;
         payouts::ask(&app, &visit.caller, wanted).await
     };
     match asked.await {
         Ok(batch) => visit.lead(Ok(Done::PayoutRequested.at(&format!("{PATH}/{}", batch.payout_batch_id)))),
-        Err(failure @ Failure::Content(_)) => {
-            match page(&app, &visit, fields.refuse(&failure)).await {
-                Ok(page) => visit.again(&failure, &page),
-                Err(failure) => visit.failed(failure),
-            }
-        }
+        Err(failure @ Failure::Content(_)) => match page(&app, &visit, fields.refuse(&failure)).await {
+            Ok(page) => visit.again(&failure, &page),
+            Err(failure) => visit.failed(failure),
+        },
         Err(failure) => visit.failed(failure),
     }
 }

@@ -77,7 +77,11 @@ impl Plot {
             cells: vec![count(bucket.human), count(before.human), count(bucket.filtered)],
         });
         Self {
-            columns: vec![column("Human", "human"), column("Human before", "before"), column("Filtered", "filtered")],
+            columns: vec![
+                column("Human", "human"),
+                column("Human before", "before"),
+                column("Filtered", "filtered"),
+            ],
             rows: rows.rev().collect(),
             label: "Clicks",
         }
@@ -93,17 +97,23 @@ impl Plot {
         let is_money = shown != Shown::Orders;
         let fits = |earned: &&EarnedIn| !is_money || earned.money.currency == currency;
         let sum = |earned: &[EarnedIn], start| -> i64 {
-            earned.iter().filter(fits).filter(|earned| earned.start == start).map(|earned| shown.of(&earned.money)).sum()
+            earned
+                .iter()
+                .filter(fits)
+                .filter(|earned| earned.start == start)
+                .map(|earned| shown.of(&earned.money))
+                .sum()
         };
         let value = |n: i64| match is_money {
             true => Value::Amount(Amount::new(n, currency)),
             false => Value::Count(Count(n.unsigned_abs())),
         };
-        let rows = range.bucket_starts().zip(range_before.bucket_starts()).map(|(start, start_before)| PlotRow {
-            start: format::bucket(start, range.granularity),
-            machine: machine_time(start),
-            cells: vec![value(sum(now, start)), value(sum(before, start_before))],
-        });
+        let rows =
+            range.bucket_starts().zip(range_before.bucket_starts()).map(|(start, start_before)| PlotRow {
+                start: format::bucket(start, range.granularity),
+                machine: machine_time(start),
+                cells: vec![value(sum(now, start)), value(sum(before, start_before))],
+            });
         let currency = if is_money { currency } else { "" };
         let column = |label: String, kind| Column { label, kind, currency: currency.to_owned() };
         let label = shown.label();

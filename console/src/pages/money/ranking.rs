@@ -1,8 +1,8 @@
 //! Who and what brought most, as bars that lead on.
 
+use super::super::format;
 use super::super::markup::Count;
 use super::super::splits::{Part, Split};
-use super::super::format;
 use crate::report::breakdown::{Breakdown, Share};
 use crate::report::groups::{By, Group};
 
@@ -21,7 +21,8 @@ pub(crate) fn address_of(by: By, name: &str) -> Option<String> {
 
 /// The first of them by human clicks, with the orders they brought. `None` when nothing was clicked.
 pub(crate) fn ranking(title: &'static str, by: By, groups: &[Group], more: String) -> Option<Split> {
-    let clicked: Vec<&Group> = groups.iter().filter(|group| group.human > 0 || group.earnings.orders() > 0).collect();
+    let clicked: Vec<&Group> =
+        groups.iter().filter(|group| group.human > 0 || group.earnings.orders() > 0).collect();
     let largest = clicked.iter().map(|group| group.human).max()?.max(1);
     let parts = clicked.into_iter().map(|group| Part {
         name: group.name.as_ref().map_or_else(|| "The shop as a whole".to_owned(), |name| name.name.clone()),
@@ -40,6 +41,9 @@ pub(crate) fn origins(breakdown: &Breakdown, report: impl Fn(&'static str) -> St
         ("Country", "country", &breakdown.countries),
         ("Device", "device", &breakdown.devices),
     ];
-    let split = |(title, name, shares): (&'static str, &'static str, &Vec<Share>)| Split { more: Some(report(name)), ..Split::of(title, shares) };
+    let split = |(title, name, shares): (&'static str, &'static str, &Vec<Share>)| Split {
+        more: Some(report(name)),
+        ..Split::of(title, shares)
+    };
     wanted.into_iter().filter(|(.., shares)| !shares.is_empty()).map(split).collect()
 }

@@ -9,19 +9,19 @@ use axum::response::Response;
 use sqlx::PgConnection;
 
 use self::rows::{Dimension, Row};
+use super::super::format;
 use super::super::parts::{Choice, Controls};
 use super::super::period::{Period, View};
 use super::super::shell::{Frame, Place};
 use super::super::visit::Visit;
-use super::super::format;
 use super::figure::{Figure, figures};
 use super::overview::currency;
 use crate::auth::{Caller, Scope};
 use crate::db;
 use crate::problem::Failure;
+use crate::report::Range;
 use crate::report::groups::{MAX_ROWS, Order};
 use crate::report::summary::{self, Summary};
-use crate::report::Range;
 use crate::server::App;
 use crate::spreadsheet;
 
@@ -141,7 +141,10 @@ fn dimensions(view: &View, current: Dimension, caller: &Caller) -> Vec<Choice> {
     let offered = Dimension::ALL.into_iter().filter(|by| by.is_for(caller));
     let choice = |by: Dimension| Choice {
         label: by.heading(),
-        address: view.with("by_what", if by == Dimension::Time { "" } else { by.name() }).with("sort", "").address(PATH),
+        address: view
+            .with("by_what", if by == Dimension::Time { "" } else { by.name() })
+            .with("sort", "")
+            .address(PATH),
         is_current: by == current,
     };
     offered.map(choice).collect()

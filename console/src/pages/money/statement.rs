@@ -122,10 +122,13 @@ async fn holder(conn: &mut PgConnection, visit: &Visit, view: &View) -> Result<(
         }
         Tenant::Programme => {
             let asked = view.choice("affiliate");
-            sqlx::query!("select affiliate_id, username from affiliate where public_id = $1 or username = $1", asked)
-                .fetch_optional(conn)
-                .await?
-                .map(|row| (row.affiliate_id, row.username))
+            sqlx::query!(
+                "select affiliate_id, username from affiliate where public_id = $1 or username = $1",
+                asked
+            )
+            .fetch_optional(conn)
+            .await?
+            .map(|row| (row.affiliate_id, row.username))
         }
         Tenant::Vendor(_) => return Err(Failure::OperatorsOnly),
     };
@@ -168,7 +171,11 @@ async fn page(app: &App, visit: &Visit) -> Result<StatementPage, Failure> {
     Ok(StatementPage {
         frame: visit.frame(if visit.caller.is_affiliate() { Place::Statement } else { Place::Affiliates }),
         of: (!visit.caller.is_affiliate()).then(|| known.username.clone()),
-        currencies: if known.balances.len() > 1 { known.balances.iter().map(currency).collect() } else { Vec::new() },
+        currencies: if known.balances.len() > 1 {
+            known.balances.iter().map(currency).collect()
+        } else {
+            Vec::new()
+        },
         closing: balance.map(|balance| amount(balance.pending_minor + balance.payable_minor)),
         pending: balance.map(|balance| amount(balance.pending_minor)),
         payable: balance.map(|balance| amount(balance.payable_minor)),
@@ -217,8 +224,18 @@ pub(crate) async fn file(State(app): State<App>, visit: Visit) -> Response {
 }
 
 async fn write(app: &App, visit: &Visit) -> Result<(String, Vec<u8>), Failure> {
-    const HEADING: [&str; 10] =
-        ["booked_at", "kind", "order", "order_ref", "link", "currency", "earned", "reversed", "paid", "owed_change"];
+    const HEADING: [&str; 10] = [
+        "booked_at",
+        "kind",
+        "order",
+        "order_ref",
+        "link",
+        "currency",
+        "earned",
+        "reversed",
+        "paid",
+        "owed_change",
+    ];
     let view = View::read(&visit.query, Period::Always, &names())?;
     let known = known(app, visit, &view).await?;
     let span = month(view.choice("month"))?.unwrap_or((DateTime::UNIX_EPOCH, visit.now));
@@ -279,7 +296,10 @@ mod tests {
     #[test]
     fn a_month_is_one_of_the_calendar() {
         let (from, to) = month("2026-12").expect("a month").expect("one");
-        assert_eq!((from.to_rfc3339(), to.to_rfc3339()), ("2026-12-01T00:00:00+00:00".to_owned(), "2027-01-01T00:00:00+00:00".to_owned()));
+        assert_eq!(
+            (from.to_rfc3339(), to.to_rfc3339()),
+            ("2026-12-01T00:00:00+00:00".to_owned(), "2027-01-01T00:00:00+00:00".to_owned())
+        );
         assert!(month("").expect("none").is_none());
         for wrong in ["2026", "2026-13", "2026-1", "soon-xx"] {
             assert!(month(wrong).is_err(), "{wrong}");

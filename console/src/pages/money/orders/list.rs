@@ -84,7 +84,9 @@ impl Row {
 /// `Teapot, Tent and 3 more`.
 fn named(names: &[String]) -> String {
     match names {
-        [first, second, rest @ ..] if !rest.is_empty() => format!("{first}, {second} and {} more", rest.len()),
+        [first, second, rest @ ..] if !rest.is_empty() => {
+            format!("{first}, {second} and {} more", rest.len())
+        }
         names => names[..names.len().min(NAMED)].join(", "),
     }
 }
@@ -104,7 +106,9 @@ async fn page(app: &App, visit: &Visit) -> Result<OrdersPage, Failure> {
     let filter = filter(&mut snapshot, caller, &view, visit.now).await?;
     let after = match view.choice(AFTER) {
         "" => None,
-        id => Some(orders::one(&mut snapshot, caller.vendor(), id).await?.ok_or_else(unknown_cursor)?.place()),
+        id => {
+            Some(orders::one(&mut snapshot, caller.vendor(), id).await?.ok_or_else(unknown_cursor)?.place())
+        }
     };
     let mut found = match &filter {
         Some(filter) => orders::list(&mut snapshot, filter, after.as_ref(), limit + 1).await?,
@@ -175,7 +179,9 @@ async fn filter(
 }
 
 async fn affiliate(conn: &mut PgConnection, username: &str) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar!("select affiliate_id from affiliate where username = $1", username).fetch_optional(conn).await
+    sqlx::query_scalar!("select affiliate_id from affiliate where username = $1", username)
+        .fetch_optional(conn)
+        .await
 }
 
 /// Vendors as choices, by name.

@@ -136,8 +136,16 @@ pub(super) struct Row {
 }
 
 /// The first line of the file.
-pub(super) const HEADING: [&str; 8] =
-    ["name", "human_clicks", "filtered_clicks", "currency", "orders", "revenue", "commission", "conversion_percent"];
+pub(super) const HEADING: [&str; 8] = [
+    "name",
+    "human_clicks",
+    "filtered_clicks",
+    "currency",
+    "orders",
+    "revenue",
+    "commission",
+    "conversion_percent",
+];
 
 impl Row {
     fn new(name: String, human: u64, filtered: Option<u64>, earnings: Option<Earnings>) -> Self {
@@ -150,7 +158,9 @@ impl Row {
             filtered: filtered.map(Count),
             orders: earnings.as_ref().map(|earnings| Count(earnings.orders())),
             revenue: Amount::each(money.iter().map(|money| (money.revenue_minor, money.currency.as_str()))),
-            commission: Amount::each(money.iter().map(|money| (money.commission_minor, money.currency.as_str()))),
+            commission: Amount::each(
+                money.iter().map(|money| (money.commission_minor, money.currency.as_str())),
+            ),
             conversion: format::conversion(earnings.as_ref(), human),
             width: String::new(),
             earnings,
@@ -163,7 +173,8 @@ impl Row {
         let clicks = [harmless(&self.name), self.human.0.to_string(), filtered];
         let money = self.earnings.as_ref().map(|earnings| earnings.money.as_slice()).unwrap_or_default();
         let decimal = |minor: i64, code: &str| {
-            code.parse::<Currency>().map_or_else(|_| String::new(), |currency| format_decimal(minor, currency))
+            code.parse::<Currency>()
+                .map_or_else(|_| String::new(), |currency| format_decimal(minor, currency))
         };
         let conversion = self
             .earnings
@@ -176,13 +187,23 @@ impl Row {
         };
         let mut lines = money.iter().map(|money| {
             let orders = money.orders.to_string();
-            let (revenue, commission) =
-                (decimal(money.revenue_minor, &money.currency), decimal(money.commission_minor, &money.currency));
+            let (revenue, commission) = (
+                decimal(money.revenue_minor, &money.currency),
+                decimal(money.commission_minor, &money.currency),
+            );
             [money.currency.clone(), orders, revenue, commission]
         });
-        let none = || [String::new(), self.orders.map(|_| "0".to_owned()).unwrap_or_default(), String::new(), String::new()];
+        let none = || {
+            [
+                String::new(),
+                self.orders.map(|_| "0".to_owned()).unwrap_or_default(),
+                String::new(),
+                String::new(),
+            ]
+        };
         let first = of(clicks, lines.next().unwrap_or_else(none), conversion);
-        let rest = lines.map(|money| of([harmless(&self.name), String::new(), String::new()], money, String::new()));
+        let rest =
+            lines.map(|money| of([harmless(&self.name), String::new(), String::new()], money, String::new()));
         std::iter::once(first).chain(rest).collect()
     }
 }
@@ -234,7 +255,11 @@ fn grouped(by: By, group: Group) -> Row {
 fn in_time(bucket: &Bucket, range: &Range, earned: &[EarnedIn]) -> Row {
     let starts = |start: DateTime<Utc>| start == bucket.start;
     let earnings = (range.granularity != Granularity::Hour).then(|| Earnings {
-        money: earned.iter().filter(|earned| starts(earned.start)).map(|earned| earned.money.clone()).collect(),
+        money: earned
+            .iter()
+            .filter(|earned| starts(earned.start))
+            .map(|earned| earned.money.clone())
+            .collect(),
     });
     Row::new(format::bucket(bucket.start, range.granularity), bucket.human, Some(bucket.filtered), earnings)
 }
