@@ -8,7 +8,6 @@ use super::payouts::{may_look, no_such_payout};
 use crate::auth::Caller;
 use crate::conventions::{Named, possible};
 use crate::db;
-use crate::db;
 use crate::problem::{Failure, ForPrograms, Problem};
 use crate::report::payouts::{self, Batch, PayoutLine};
 use crate::server::App;
