@@ -2,8 +2,8 @@
 
 use sqlx::PgConnection;
 
-use super::super::markup::{Amount, Instant};
 use super::orders::list::Row;
+use crate::pages::markup::{Amount, Instant};
 use crate::report::accounts::{self, Balance};
 use crate::report::orders::{self, Filter};
 

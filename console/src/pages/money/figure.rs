@@ -4,8 +4,8 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-use super::super::format;
-use super::super::markup::{Amount, Count};
+use crate::pages::format;
+use crate::pages::markup::{Amount, Count};
 use crate::report::earnings::{Earnings, Money};
 use crate::report::summary::Summary;
 

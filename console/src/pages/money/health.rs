@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 
-use super::super::format;
-use super::super::markup::Badge;
+use crate::pages::format;
+use crate::pages::markup::Badge;
 use crate::report::books::Books;
 
 /// A flush runs every few seconds while there are clicks.

@@ -4,18 +4,19 @@ use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::{Redirect, Response};
 
-use super::super::form::Fields;
-use super::super::markup::{Amount, Badge, Instant};
-use super::super::parts::Choice;
-use super::super::period::{AFTER, Period, View};
-use super::super::shell::{Frame, Place};
-use super::super::toast::Done;
-use super::super::visit::Visit;
 use crate::auth::Scope;
 use crate::conventions::{Named, Page};
 use crate::desk::decision::Decision;
 use crate::desk::events::{self, EventAnswer};
 use crate::desk::holds::{self, Filter, Finding, HoldAnswer};
+use crate::pages::form::Fields;
+use crate::pages::markup::{Amount, Badge, Instant};
+use crate::pages::parts::Choice;
+use crate::pages::period::{AFTER, Period, View};
+use crate::pages::shell::{Frame, Place};
+use crate::pages::toast::Done;
+use crate::pages::visit::Visit;
+use crate::pages::{format, message};
 use crate::problem::Failure;
 use crate::server::App;
 
@@ -181,7 +182,7 @@ impl From<HoldAnswer> for Row {
             order: format!("/orders/{}", hold.order_id),
             review: format!("{PATH}/{}/{}", hold.order_id, hold.flag),
             order_ref: hold.order_ref,
-            reason: super::super::message::sentence(&hold.reason),
+            reason: message::sentence(&hold.reason),
             vendor: hold.vendor,
             affiliate: hold.affiliate.unwrap_or_else(|| "–".to_owned()),
             raised: hold.raised_at.as_deref().and_then(Instant::said),
@@ -200,7 +201,7 @@ impl From<EventAnswer> for Parked {
             event_id: event.event_id,
             order_ref: event.order_ref,
             vendor: event.vendor,
-            kind: super::super::format::word(&event.kind),
+            kind: format::word(&event.kind),
             occurred: event.occurred_at.as_deref().and_then(Instant::said),
             why: event.parked.unwrap_or_default(),
         }

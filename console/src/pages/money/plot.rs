@@ -1,9 +1,9 @@
 //! A series over time as a table, from which the chart is drawn: one column for each line, the period before among them.
 
-use super::super::format;
-use super::super::markup::{Amount, Count};
-use super::super::parts::machine_time;
 use super::figure::Value;
+use crate::pages::format;
+use crate::pages::markup::{Amount, Count};
+use crate::pages::parts::machine_time;
 use crate::report::earnings::{EarnedIn, Money};
 use crate::report::{Bucket, Range};
 
@@ -104,9 +104,12 @@ impl Plot {
                 .map(|earned| shown.of(&earned.money))
                 .sum()
         };
-        let value = |n: i64| match is_money {
-            true => Value::Amount(Amount::new(n, currency)),
-            false => Value::Count(Count(n.unsigned_abs())),
+        let value = |n: i64| {
+            if is_money {
+                Value::Amount(Amount::new(n, currency))
+            } else {
+                Value::Count(Count(n.unsigned_abs()))
+            }
         };
         let rows =
             range.bucket_starts().zip(range_before.bucket_starts()).map(|(start, start_before)| PlotRow {

@@ -1,8 +1,8 @@
 //! Who and what brought most, as bars that lead on.
 
-use super::super::format;
-use super::super::markup::Count;
-use super::super::splits::{Part, Split};
+use crate::pages::format;
+use crate::pages::markup::Count;
+use crate::pages::splits::{Part, Split};
 use crate::report::breakdown::{Breakdown, Share};
 use crate::report::groups::{By, Group};
 

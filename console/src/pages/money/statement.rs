@@ -10,15 +10,15 @@ use chrono::{DateTime, Months, NaiveDate, NaiveTime, Utc};
 use common::money::{Currency, format_decimal};
 use sqlx::PgConnection;
 
-use super::super::markup::{Amount, Instant};
-use super::super::period::{AFTER, Period, View, bad};
-use super::super::shell::{Frame, Place};
-use super::super::visit::Visit;
 use crate::affiliates::no_such_affiliate;
 use crate::auth::{Scope, Tenant};
 use crate::conventions::Page;
 use crate::db;
 use crate::desk::statement::{self, Account, BookingAnswer};
+use crate::pages::markup::{Amount, Instant};
+use crate::pages::period::{AFTER, Period, View, bad};
+use crate::pages::shell::{Frame, Place};
+use crate::pages::visit::Visit;
 use crate::problem::Failure;
 use crate::report::accounts::{self, Balance, Month};
 use crate::server::App;
@@ -26,6 +26,9 @@ use crate::spreadsheet::{self, harmless};
 
 /// Where it is.
 pub(super) const PATH: &str = "/statement";
+
+/// What the address says of this page.
+const NAMES: [&str; 4] = ["affiliate", "currency", "month", AFTER];
 
 /// Bookings on a page of a month.
 const BOOKINGS: i64 = 50;
@@ -135,12 +138,8 @@ async fn holder(conn: &mut PgConnection, visit: &Visit, view: &View) -> Result<(
     found.ok_or_else(no_such_affiliate)
 }
 
-fn names() -> [&'static str; 4] {
-    ["affiliate", "currency", "month", AFTER]
-}
-
 async fn page(app: &App, visit: &Visit) -> Result<StatementPage, Failure> {
-    let view = View::read(&visit.query, Period::Always, &names())?;
+    let view = View::read(&visit.query, Period::Always, &NAMES)?;
     let known = known(app, visit, &view).await?;
     let chosen = month(view.choice("month"))?;
     let mut found = (Vec::new(), None);
@@ -236,7 +235,7 @@ async fn write(app: &App, visit: &Visit) -> Result<(String, Vec<u8>), Failure> {
         "paid",
         "owed_change",
     ];
-    let view = View::read(&visit.query, Period::Always, &names())?;
+    let view = View::read(&visit.query, Period::Always, &NAMES)?;
     let known = known(app, visit, &view).await?;
     let span = month(view.choice("month"))?.unwrap_or((DateTime::UNIX_EPOCH, visit.now));
     let (mut rows, mut after) = (Vec::new(), None);

@@ -6,15 +6,15 @@ use axum::response::Response;
 use common::order::{Customer, Delivery};
 use common::rate::Rate;
 
-use super::super::super::format;
-use super::super::super::markup::{Amount, Badge, Instant};
-use super::super::super::shell::{Frame, Place};
-use super::super::super::visit::Visit;
 use crate::auth::Scope;
 use crate::conventions::Named;
 use crate::desk::explanation::{self, CandidateAnswer, EntryAnswer, Explanation, LineAnswer};
 use crate::desk::holds::HoldAnswer;
 use crate::desk::orders::{self, OrderDetail, SiblingAnswer};
+use crate::pages::format;
+use crate::pages::markup::{Amount, Badge, Instant};
+use crate::pages::shell::{Frame, Place};
+use crate::pages::visit::Visit;
 use crate::problem::Failure;
 use crate::server::App;
 

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use common::money::{Currency, format_decimal};
 use sqlx::PgConnection;
 
-use super::super::super::format;
-use super::super::super::markup::{Amount, Count};
 use super::super::ranking::address_of;
 use crate::auth::{Caller, Tenant};
+use crate::pages::format;
+use crate::pages::markup::{Amount, Count};
 use crate::problem::Failure;
 use crate::report::breakdown::{self, Breakdown, Share};
 use crate::report::earnings::{self, EarnedIn, Earnings};
@@ -76,7 +76,7 @@ impl Dimension {
             return Ok(Self::Time);
         }
         let known = Self::ALL.into_iter().find(|by| by.name() == name && by.is_for(caller));
-        known.ok_or_else(|| super::super::super::period::bad("by_what", "there is no such report"))
+        known.ok_or_else(|| crate::pages::period::bad("by_what", "there is no such report"))
     }
 
     /// An affiliate is one affiliate, a vendor one vendor: that split says nothing to them.
@@ -241,14 +241,13 @@ pub(super) async fn of(
 }
 
 fn grouped(by: By, group: Group) -> Row {
-    let row = |name: String| Row::new(name, group.human, Some(group.filtered), Some(group.earnings.clone()));
-    match group.name {
-        Some(ref name) => Row {
-            under: name.under.clone(),
-            address: address_of(by, &name.address),
-            ..row(name.name.clone())
-        },
-        None => row("Links to a shop as a whole".to_owned()),
+    let Group { name, human, filtered, earnings } = group;
+    let words =
+        name.as_ref().map_or_else(|| "Links to a shop as a whole".to_owned(), |name| name.name.clone());
+    Row {
+        address: name.as_ref().and_then(|name| address_of(by, &name.address)),
+        under: name.and_then(|name| name.under),
+        ..Row::new(words, human, Some(filtered), Some(earnings))
     }
 }
 
