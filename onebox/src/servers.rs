@@ -2,9 +2,10 @@
 //!
 //! Nothing here touches a server it did not start: every instance has its own folder, a free loopback port and a
 //! random password. `onebox up` supervises them ([`redis`], [`postgres`]); tests own them directly ([`Redis`],
-//! [`Postgres`]).
+//! [`Postgres`], [`RedisCluster`]).
 
 mod account;
+mod cluster;
 mod find;
 mod fixture;
 pub mod postgres;
@@ -19,6 +20,7 @@ use std::sync::{Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 
+pub use self::cluster::RedisCluster;
 pub use self::find::{Found, Programs};
 pub use self::fixture::{Postgres, Redis};
 pub use self::shared::{SharedPostgres, shared_postgres};

@@ -105,6 +105,7 @@ fn keep_redis(program: PathBuf, state: &State, machine: &mut Machine) -> anyhow:
         port: state.redis_port,
         passwords: state.redis.clone(),
         durability: Durability::Kept,
+        place: redis::Place::Alone,
     };
     layout.prepare()?;
     let command = layout.clone();

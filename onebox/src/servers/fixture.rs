@@ -45,6 +45,7 @@ impl Redis {
             port: free_port()?,
             passwords: redis::Passwords::random()?,
             durability: Durability::Scratch,
+            place: redis::Place::Alone,
         };
         layout.prepare()?;
         let process = Process::start(layout.command(), &layout.folder.join("log"), Signal::TERM, |_| {
@@ -168,14 +169,14 @@ pub(super) async fn create_database(url: &str, name: &str) -> anyhow::Result<()>
 
 /// A server process that ends with its owner.
 #[derive(Debug)]
-struct Process {
+pub(super) struct Process {
     child: Child,
     stop: Signal,
 }
 
 impl Process {
     /// Starts `command` and waits until `is_ready`; the server's own words go to the file `log`.
-    fn start(
+    pub(super) fn start(
         mut command: Command,
         log: &Path,
         stop: Signal,
@@ -211,17 +212,17 @@ impl Process {
         bail!("a server was not ready after {START_LIMIT:?}")
     }
 
-    fn kill9(&mut self) -> anyhow::Result<()> {
+    pub(super) fn kill9(&mut self) -> anyhow::Result<()> {
         self.child.kill().context("cannot kill a server")?;
         self.child.wait().context("cannot wait for a killed server").map(drop)
     }
 
-    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+    pub(super) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         kill_process(Pid::from_child(&self.child), signal).context("cannot signal a server")
     }
 
     /// Asks it to stop, then insists.
-    fn stop(&mut self) -> anyhow::Result<()> {
+    pub(super) fn stop(&mut self) -> anyhow::Result<()> {
         if self.child.try_wait()?.is_some() {
             return Ok(());
         }

@@ -19,7 +19,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// the counting script; links are read-only to it, so an edge cannot redirect anybody anywhere.
 const REDIRECTOR_RIGHTS: &str = "~{p*}:* %R~l:* %R~links:* -@all +@connection +eval +evalsha +script|load \
     +script|exists +get +mget +hget +hmget +hgetall +hset +hincrby +pfadd +pexpire +exists +scan +xread +xrange \
-    +xrevrange +xlen +xinfo|stream +time -@dangerous +info +config|get";
+    +xrevrange +xlen +xinfo|stream +time -@dangerous +info +config|get +cluster|slots";
 
 /// What the aggregator may do: everything but empty, reconfigure, stop or take over the server.
 const AGGREGATOR_RIGHTS: &str = "~* &* +@all -@dangerous +info +config|get +role";
@@ -48,7 +48,24 @@ pub struct Layout {
     pub passwords: Passwords,
     /// How much it cares for its data.
     pub durability: Durability,
+    /// Whether it stands alone.
+    pub place: Place,
 }
+
+/// Whether a server stands alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It holds everything.
+    Alone,
+    /// It is a node of a cluster.
+    Node {
+        /// The port on which nodes speak to one another.
+        bus: u16,
+    },
+}
+
+/// A node that is not heard of for so long is taken for dead, ms: soon enough for a test, long enough for a busy machine.
+const NODE_TIMEOUT_MS: u16 = 2_000;
 
 impl Layout {
     /// Makes the folder and writes the settings, readable only by us because they hold passwords.
@@ -87,9 +104,18 @@ impl Layout {
         };
         let (admin, redirector, aggregator) =
             (&passwords.admin, &passwords.redirector, &passwords.aggregator);
+        let cluster = match self.place {
+            Place::Alone => String::new(),
+            // Replicas stay with their masters, and copy them without waiting for others to ask as well.
+            Place::Node { bus } => format!(
+                "cluster-enabled yes\ncluster-port {bus}\ncluster-node-timeout {NODE_TIMEOUT_MS}\n\
+                 cluster-allow-replica-migration no\nrepl-diskless-sync-delay 0\nrepl-ping-replica-period 1\n\
+                 masteruser default\nmasterauth {admin}\n"
+            ),
+        };
         format!(
             "bind 127.0.0.1\nport {port}\ndir \"{folder}\"\ndaemonize no\nsave \"\"\nappendonly yes\n\
-             appendfsync {fsync}\nmaxmemory-policy noeviction\n\
+             appendfsync {fsync}\nmaxmemory-policy noeviction\n{cluster}\
              user default on >{admin} ~* &* +@all\n\
              user redirector on >{redirector} resetchannels {REDIRECTOR_RIGHTS}\n\
              user aggregator on >{aggregator} {AGGREGATOR_RIGHTS}\n"
