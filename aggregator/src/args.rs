@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long, env = "DATABASE_URL", value_name = "URL|@FILE", hide_env_values = true, global = true)]
     pub database_url: Option<SecretSource>,
 
-    /// Redis, or `@path` of a file that holds its address
+    /// Redis: one URL, or several separated by commas for a cluster; or `@path` of a file that holds them
     #[arg(
         long,
         env = "REDIS_URL",
@@ -183,12 +183,13 @@ fn database(source: Option<&SecretSource>) -> Result<Secret, String> {
 
 fn redis(source: &SecretSource) -> Result<Secret, String> {
     let url = source.read()?;
-    if url.expose().contains(',') {
-        return Err("names several servers; the aggregator works on one Redis".to_owned());
-    }
     match crate::store::Redis::open(url.expose()) {
         Ok(_) => Ok(url),
-        Err(_) => Err("cannot be read; write it as redis://user:password@host:6379/0".to_owned()),
+        Err(_) => Err(
+            "cannot be read; write it as redis://user:password@host:6379/0, or several of them with commas \
+                       in between for a cluster"
+                .to_owned(),
+        ),
     }
 }
 

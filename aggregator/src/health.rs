@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use crate::args::Config;
 use crate::migrate::{check_partitions, installed_partitions};
-use crate::store::Stores;
+use crate::store::{Node, RedisConnection, Stores};
 
 /// How often to ask.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -148,20 +148,28 @@ const REQUIRED: [(&str, &str); 2] = [("maxmemory-policy", "noeviction"), ("appen
 /// then says 0, as for a wrong setting.
 async fn redis_settings(stores: &Stores) -> anyhow::Result<()> {
     let mut redis = stores.redis.connection().await?;
+    let nodes = redis.nodes().await.context("cannot tell who serves Redis's keys")?;
     for (name, wanted) in REQUIRED {
-        let mut ask = cmd("CONFIG");
-        let settings: RedisResult<HashMap<String, String>> =
-            ask.arg("GET").arg(name).query_async(&mut redis).await;
-        let found = match &settings {
-            Ok(settings) => settings.get(name).map(String::as_str),
-            Err(refused) if refused.code().is_some() => None,
-            Err(error) => bail!("cannot read Redis's settings: {error}"),
-        };
-        let ok = found == Some(wanted);
+        let mut found = Vec::with_capacity(nodes.len());
+        for node in &nodes {
+            found.push(setting(&mut redis, node, name).await?);
+        }
+        let ok = found.iter().all(|found| found.as_deref() == Some(wanted));
         metrics::gauge!("aggregator_redis_setting_ok", "setting" => name).set(f64::from(u8::from(ok)));
-        if let (false, Some(found)) = (ok, found) {
+        if let Some(found) = found.iter().flatten().find(|found| *found != wanted) {
             bail!("Redis must run with {name} {wanted}, but has {found}");
         }
     }
     Ok(())
+}
+
+/// One setting of one server. `None`: it does not tell.
+async fn setting(redis: &mut RedisConnection, node: &Node, name: &str) -> anyhow::Result<Option<String>> {
+    let mut ask = cmd("CONFIG");
+    let settings: RedisResult<HashMap<String, String>> = redis.ask(node, ask.arg("GET").arg(name)).await;
+    match settings {
+        Ok(mut settings) => Ok(settings.remove(name)),
+        Err(refused) if refused.code().is_some() => Ok(None),
+        Err(error) => bail!("cannot read Redis's settings: {error}"),
+    }
 }

@@ -1,28 +1,20 @@
 //! The two stores and how patient we are with each.
 //!
-//! Everything the aggregator keeps lives in one of them; a process that dies loses nothing. Every Redis call below
-//! touches one hash slot, so that a cluster can stand behind [`Redis`] without any job noticing.
+//! Everything the aggregator keeps lives in one of them; a process that dies loses nothing. No call to Redis touches
+//! more than one hash slot, so that a server or a cluster can stand behind [`Redis`] without any job noticing.
+
+mod redis;
+mod script;
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use common::ids::Partitions;
-use deadpool_redis::{Manager, Pool, Runtime};
-use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, IntoConnectionInfo as _};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-/// A connection to Redis, borrowed from the pool.
-pub type RedisConnection = deadpool_redis::Connection;
-
-/// Connections to Redis: one for every partition being flushed, and one for every other job.
-const REDIS_CONNECTIONS: usize = 12;
-/// How long to wait for a free connection, for a new one, and for the ping before reuse: a local network answers in
-/// milliseconds, and the next cycle comes soon.
-const REDIS_PATIENCE: Duration = Duration::from_secs(2);
-/// How long one call may take. The slowest, a pipeline of some thousand links, takes a tenth of this.
-const REDIS_CALL: Duration = Duration::from_secs(5);
+pub use self::redis::{Node, Redis, RedisConnection};
+pub use self::script::{Call, Script};
 
 /// Connections to Postgres: partitions being flushed, two batches of orders, three listeners, and the other jobs.
 const POSTGRES_CONNECTIONS: u32 = 20;
@@ -46,40 +38,10 @@ pub struct Stores {
     pub partitions: Partitions,
 }
 
-/// A pool of connections to Redis.
-#[derive(Clone)]
-pub struct Redis {
-    pool: Pool,
-}
-
 impl Stores {
     /// Prepares both pools; nothing is connected yet. Errors when an address cannot be understood.
     pub fn open(postgres_url: &str, redis_url: &str, partitions: Partitions) -> anyhow::Result<Self> {
         Ok(Self { postgres: open_postgres(postgres_url)?, redis: Redis::open(redis_url)?, partitions })
-    }
-}
-
-impl Redis {
-    /// Prepares the pool; nothing is connected yet.
-    pub fn open(url: &str) -> anyhow::Result<Self> {
-        let info = url.into_connection_info().context("not a Redis URL; say redis://host:port/0")?;
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        let calls = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(REDIS_PATIENCE))
-            .set_response_timeout(Some(REDIS_CALL));
-        let pool = Pool::builder(Manager::new_with_config(info, calls)?)
-            .max_size(REDIS_CONNECTIONS)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(REDIS_PATIENCE))
-            .create_timeout(Some(REDIS_PATIENCE))
-            .recycle_timeout(Some(REDIS_PATIENCE))
-            .build()?;
-        Ok(Self { pool })
-    }
-
-    /// A connection that answered a ping just now.
-    pub async fn connection(&self) -> anyhow::Result<RedisConnection> {
-        self.pool.get().await.context("cannot reach Redis")
     }
 }
 

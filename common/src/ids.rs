@@ -107,7 +107,7 @@ impl Partitions {
     }
 
     /// The number of partitions.
-    pub fn count(self) -> u16 {
+    pub const fn count(self) -> u16 {
         self.0
     }
 

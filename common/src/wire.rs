@@ -2,6 +2,7 @@
 //!
 //! Nobody else spells a key or an offset. `docs/` describe these layouts; the tests at the bottom pin them.
 
+pub mod cluster;
 mod count;
 mod digits;
 mod keys;
@@ -11,5 +12,5 @@ pub mod script;
 
 pub use count::Count;
 pub use digits::Stamps;
-pub use keys::{LINKS_GENERATION, LINKS_LOG, PARTITIONS, PartitionKeys, link_key};
+pub use keys::{LINKS_GENERATION, LINKS_LOG, PARTITIONS, PartitionKeys, link_key, links_marker};
 pub use record::{RECORD_BYTES, Record, RecordFlags};

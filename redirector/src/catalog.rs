@@ -199,7 +199,8 @@ impl Catalog {
         }
     }
 
-    /// Looks at the settings that exact counting rests on, and shows each: 1 right, 0 wrong, -1 Redis does not say.
+    /// Looks at the settings that exact counting rests on, and shows each: 1 right, 0 wrong, -1 Redis does not say. In
+    /// a cluster any one node is asked; the aggregator asks them all.
     async fn check_settings(&self, connection: &mut Connection) {
         for (setting, expect) in [("maxmemory-policy", "noeviction"), ("appendonly", "yes")] {
             let reply: redis::RedisResult<Vec<String>> =

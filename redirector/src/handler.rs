@@ -251,6 +251,8 @@ impl Worker {
             self.tally.untracked(Untracked::JournalFull);
             return Step::Done(self.redirect(link, asked, agent, None, Outcome::Untracked));
         }
+        // In what is released this is nothing.
+        runtime::failpoint::pass("record.stored");
         let outcome = if audience == Audience::Human { Outcome::Tracked } else { Outcome::Filtered };
         let reply = self.redirect(link, asked, agent, Some(&record), outcome);
         match self.shared.journal.config.ack {

@@ -34,8 +34,9 @@ use crate::store::{Connection, Store};
 const ASK_INTERVAL: Duration = Duration::from_millis(500);
 /// Between attempts to reach Redis.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
-/// A cluster's connection finds its way around lost nodes by itself; after so many failures in a row it is replaced.
-const CLUSTER_FAILURES: u32 = 64;
+/// A cluster's connection finds its way around lost nodes by itself, but a node that hangs never says that another one
+/// has taken over: after so many failures of one partition in a row, about the time of a failover, it is replaced.
+const CLUSTER_FAILURES: u32 = 4;
 /// How long the last records may take when the edge stops. What is left is shipped by whoever takes the lane next.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -65,6 +66,7 @@ pub async fn run(
         connection: None,
         connect_after: None,
         failures: 0,
+        unanswered: 0,
         ask_after: None,
         batch: Batch::default(),
         flying: FuturesUnordered::new(),
@@ -94,8 +96,10 @@ struct Shipper {
     lanes: HashMap<Lane, ShipLane>,
     connection: Option<Connection>,
     connect_after: Option<Instant>,
-    /// Calls in a row that failed.
+    /// Calls in a row that failed, whoever they were for.
     failures: u32,
+    /// Questions in a row that failed.
+    unanswered: u32,
     ask_after: Option<Instant>,
     /// Used again for every call.
     batch: Batch,
@@ -147,7 +151,8 @@ impl Shipper {
             Ok(connection) => {
                 info!("the shipper is connected to Redis");
                 self.connection = Some(connection);
-                (self.failures, self.ask_after, self.connect_after) = (0, None, None);
+                (self.failures, self.unanswered) = (0, 0);
+                (self.ask_after, self.connect_after) = (None, None);
             }
             Err(error) => {
                 if self.connect_after.is_none() {
@@ -196,12 +201,13 @@ impl Shipper {
                         }
                     }
                     Err(error) => {
-                        self.lane(lane).failed(partition, now);
-                        self.doubt(&error);
+                        let in_a_row = self.lane(lane).failed(partition, now);
+                        self.doubt(&error, in_a_row);
                     }
                 }
             }
             Done::Asked { lane, turns, outcome: Ok(standings) } => {
+                self.unanswered = 0;
                 for ((partition, turn), standing) in
                     self.journal.config.partitions.iter().zip(turns).zip(standings)
                 {
@@ -209,19 +215,23 @@ impl Shipper {
                     self.lane(lane).heard(partition, turn, standing.end);
                 }
             }
-            Done::Asked { outcome: Err(error), .. } => self.doubt(&error),
+            Done::Asked { outcome: Err(error), .. } => {
+                self.unanswered += 1;
+                self.doubt(&error, self.unanswered);
+            }
         }
         Ok(())
     }
 
-    /// After a failure the connection is replaced, unless Redis itself answered with the error.
-    fn doubt(&mut self, error: &redis::RedisError) {
+    /// After a failure the connection is replaced, unless Redis itself answered with the error. A cluster's is kept
+    /// until the same thing has failed `in_a_row`, some times.
+    fn doubt(&mut self, error: &redis::RedisError, in_a_row: u32) {
         self.failures += 1;
         if self.failures == 1 {
             warn!("Redis did not take a batch; it is sent again: {error}");
         }
         let answered = matches!(error.kind(), redis::ErrorKind::Server(_) | redis::ErrorKind::Extension);
-        let patient = self.store.is_cluster() && !self.failures.is_multiple_of(CLUSTER_FAILURES);
+        let patient = self.store.is_cluster() && !in_a_row.is_multiple_of(CLUSTER_FAILURES);
         if !answered && !patient {
             self.connection = None;
             self.connect_after.get_or_insert(clock::monotonic() + RECONNECT_PAUSE);

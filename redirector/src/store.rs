@@ -1,16 +1,17 @@
 //! Redis, as one server or as a cluster. Every connection here is one that commands share; whoever holds it says how
-//! long it waits, and makes a new one after a failure: no command is ever repeated behind anybody's back but `apply`,
-//! which may be.
+//! long it waits, and makes a new one after a failure. A cluster's connection follows moved slots and repeats commands
+//! for that, behind everybody's back: harmless, as an edge only reads, and `apply` compares before it counts.
 
 use std::time::Duration;
 
+use common::wire::cluster::{self, Range};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline,
-    RedisFuture, RedisResult, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
+    Pipeline, RedisError, RedisFuture, RedisResult, Value,
 };
 
 /// How long a connection may take to come up.
@@ -21,6 +22,8 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 const WRITE_AT_ONCE: usize = 1 << 20;
 /// A moved slot is followed twice; more means the cluster has no owner for it now.
 const CLUSTER_REDIRECTS: u32 = 2;
+/// Between two such attempts, ms, while a slot is handed over: whoever asked soon asks again.
+const CLUSTER_WAIT_MS: std::ops::RangeInclusive<u64> = 10..=100;
 
 /// Where Redis is.
 #[derive(Debug, Clone)]
@@ -58,6 +61,8 @@ impl Store {
                 let client: ClusterClient = ClusterClientBuilder::new(several.iter().cloned())
                     .tcp_settings(several[0].tcp_settings().clone())
                     .retries(CLUSTER_REDIRECTS)
+                    .min_retry_wait(*CLUSTER_WAIT_MS.start())
+                    .max_retry_wait(*CLUSTER_WAIT_MS.end())
                     .connection_timeout(CONNECT_TIMEOUT)
                     .response_timeout(patience)
                     .build()?;
@@ -66,7 +71,7 @@ impl Store {
         }
     }
 
-    /// A connection to each server that owns keys, for walking over all of them.
+    /// A connection to each server that owns keys, for walking over all of them. Fails while some keys have no owner.
     pub async fn connect_to_each(&self, patience: Duration) -> RedisResult<Vec<MultiplexedConnection>> {
         if !self.is_cluster() {
             return Ok(vec![connect_to(self.nodes[0].clone(), patience).await?]);
@@ -86,19 +91,12 @@ impl Store {
         node: &ConnectionInfo,
         patience: Duration,
     ) -> RedisResult<Vec<MultiplexedConnection>> {
-        type Slots = Vec<(u16, u16, (String, u16))>;
         let mut connection = connect_to(node.clone(), patience).await?;
         let reply: Vec<Vec<Value>> = redis::cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await?;
-        let slots: Slots = reply.into_iter().filter_map(|range| first_owner(&range)).collect();
-        let mut primaries: Vec<(String, u16)> = slots.into_iter().map(|(.., owner)| owner).collect();
-        primaries.sort();
-        primaries.dedup();
+        let primaries = cluster::owners(reply.iter().filter_map(|range| owned(range)))
+            .map_err(|bad| RedisError::from((ErrorKind::Client, "the cluster", bad.to_string())))?;
         let mut connections = Vec::with_capacity(primaries.len());
         for (host, port) in primaries {
-            let host = match node.addr() {
-                ConnectionAddr::Tcp(asked, _) if host.is_empty() => asked.clone(),
-                _ => host,
-            };
             connections
                 .push(connect_to(node.clone().set_addr(ConnectionAddr::Tcp(host, port)), patience).await?);
         }
@@ -106,12 +104,12 @@ impl Store {
     }
 }
 
-/// The first and last slot of a range and its primary, of one line of `CLUSTER SLOTS`.
-fn first_owner(range: &[Value]) -> Option<(u16, u16, (String, u16))> {
+/// One line of `CLUSTER SLOTS`: first, last, then the primary and its replicas.
+fn owned(range: &[Value]) -> Option<Range> {
     let number = |value: &Value| redis::from_redis_value_ref::<u16>(value).ok();
     let [first, last, Value::Array(owner), ..] = range else { return None };
     let host = redis::from_redis_value_ref(owner.first()?).unwrap_or_default();
-    Some((number(first)?, number(last)?, (host, number(owner.get(1)?)?)))
+    Some(Range { first: number(first)?, last: number(last)?, host, port: number(owner.get(1)?)? })
 }
 
 async fn connect_to(info: ConnectionInfo, patience: Duration) -> RedisResult<MultiplexedConnection> {

@@ -11,7 +11,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use common::ids::{Partition, Partitions};
 use common::wire::PartitionKeys;
-use redis::Script;
 use runtime::Shutdown;
 use sqlx::PgConnection;
 use std::sync::LazyLock;
@@ -20,7 +19,7 @@ use tracing::{error, warn};
 
 pub use self::books::{Books, RedisView};
 use super::flush::{Watermarks, watermarks};
-use crate::store::{RedisConnection, Stores};
+use crate::store::{RedisConnection, Script, Stores};
 
 /// How often to compare.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -136,13 +135,13 @@ async fn counted(postgres: &mut PgConnection, partition: Partition) -> anyhow::R
 /// One atomic look at a partition. `None`: a bucket is too large to add up.
 async fn look(redis: &mut RedisConnection, partition: Partition) -> anyhow::Result<Option<RedisView>> {
     let keys = PartitionKeys::new(partition);
-    let mut call = LOOK.prepare_invoke();
+    let mut call = LOOK.call();
     for key in
         [&keys.claim, &keys.base, &keys.counts, &keys.sealed_end, &keys.sealed_base, &keys.sealed_claim]
     {
         call.key(key);
     }
     call.key(&keys.sealed_counts).arg(LARGEST_SUM);
-    let reply: Vec<redis::Value> = call.invoke_async(redis).await.context("cannot look at a partition")?;
+    let reply: Vec<redis::Value> = call.run(redis).await.context("cannot look at a partition")?;
     RedisView::read(reply)
 }

@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use common::flush::{base_agrees, reset_to};
 use common::ids::{Partition, Partitions};
 use common::wire::PartitionKeys;
+use runtime::failpoint::pass;
 use runtime::{Shutdown, clock};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -97,12 +98,15 @@ pub async fn flush(stores: &Stores, partition: Partition) -> anyhow::Result<Outc
     let begun = clock::monotonic();
     let keys = PartitionKeys::new(partition);
     let mut redis = stores.redis.connection().await?;
+    pass("flush.before_seal");
     let Some(sealed) = seal(&mut redis, &keys).await? else {
         return realign(stores, &mut redis, partition, &keys).await;
     };
+    pass("flush.sealed");
     let Some(bucket) = read(&mut redis, &keys, &sealed).await? else {
         return Ok(Outcome::Gone);
     };
+    pass("flush.read");
     let outcome = match settle(stores, &mut redis, partition, &keys, &bucket).await? {
         Settled::Applied { rows, watermarks } => {
             drop_sealed(&mut redis, &keys, &bucket.seal, &watermarks).await?;
@@ -118,6 +122,7 @@ pub async fn flush(stores: &Stores, partition: Partition) -> anyhow::Result<Outc
         Settled::Reset => Outcome::Reset,
         Settled::Gone => Outcome::Gone,
     };
+    pass("flush.done");
     metrics::counter!("aggregator_flush_verdicts_total", "verdict" => outcome.name()).increment(1);
     metrics::histogram!("aggregator_flush_seconds").record(begun.elapsed().as_secs_f64());
     Ok(outcome)

@@ -24,6 +24,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
 use common::token::Keyring;
+use runtime::failpoint::pass;
 use runtime::{Shutdown, clock};
 use sqlx::{Acquire as _, Postgres, Transaction};
 use tokio::sync::Notify;
@@ -183,6 +184,7 @@ async fn settle_batch(
     if taken.keys.is_empty() {
         return Ok((Settled::default(), 0));
     }
+    pass("settle.taken");
     let rows = taken.rows;
     let batches = match settle_taken(&mut tx, keyring, &taken, now).await {
         Ok(batch) => vec![batch],
@@ -192,7 +194,9 @@ async fn settle_batch(
         }
         Err(error) => return Err(error),
     };
+    pass("settle.before_commit");
     tx.commit().await.context("cannot commit; the orders are settled again")?;
+    pass("settle.committed");
     let mut settled = Settled::default();
     for batch in &batches {
         batch.export();

@@ -3,6 +3,7 @@
 mod attribute;
 mod audit;
 mod audit_money;
+mod cluster;
 mod conservation;
 mod convert;
 mod edge;

@@ -18,6 +18,12 @@ pub fn link_key(code: &Code) -> String {
     format!("l:{code}")
 }
 
+/// Beside a partition's keys: the generation of the links that this server was filled with. A server of a cluster that
+/// was emptied lacks it, though [`LINKS_GENERATION`], on another one, is there.
+pub fn links_marker(partition: Partition) -> String {
+    format!("links:ver:{{p{:02x}}}", partition.0)
+}
+
 /// The keys of one partition.
 ///
 /// The *active* bucket holds the counts of exactly the records in `(base, end]` of every lane. At most one *sealed*
@@ -130,6 +136,7 @@ mod tests {
         assert_eq!(keys.end, "{p0b}:w");
         assert_eq!(keys.sealed_claim, "{p0b}:Sn");
         assert_eq!(keys.sketch(LinkId(77), Day(20_777)), "{p0b}:u:77:20261120");
+        assert_eq!(links_marker(Partition(11)), "links:ver:{p0b}");
         assert_eq!(link_key(&Code::new(b"demo1").expect("a code")), "l:demo1");
     }
 }

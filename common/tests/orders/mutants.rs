@@ -125,7 +125,7 @@ fn caught<S: Strategy>(bug: Bug, cases: &S, property: impl Fn(S::Value, Bug) -> 
         property(case, bug).err().map(|error| (n, error))
     });
     let (n, error) = found.unwrap_or_else(|| panic!("nothing catches {bug:?}"));
-    eprintln!("{bug:?}: caught by case {n}: {error}");
+    eprintln!("bug: {bug:?}: caught by case {n}: {error}");
 }
 
 #[test]

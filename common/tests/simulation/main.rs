@@ -45,7 +45,7 @@ fn every_click_is_counted_exactly_once() {
 fn caught(bug: Bug) {
     let bad = (0..SEEDS_TO_CATCH_A_BUG).find(|&seed| !run(seed, bug).is_exact());
     let seed = bad.unwrap_or_else(|| panic!("no seed below {SEEDS_TO_CATCH_A_BUG} catches {bug:?}"));
-    eprintln!("{bug:?}: caught by seed {seed}: {:?}", run(seed, bug));
+    eprintln!("bug: {bug:?}: caught by seed {seed}: {:?}", run(seed, bug));
 }
 
 #[test]

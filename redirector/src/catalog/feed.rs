@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use common::ids::Code;
 use common::link::Entry;
-use common::wire::{LINKS_GENERATION, LINKS_LOG};
+use common::wire::{LINKS_GENERATION, LINKS_LOG, link_key};
+use futures_util::stream::{self, StreamExt as _};
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,8 @@ const WALK_PATIENCE: Duration = Duration::from_secs(10);
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// Links asked for at once while loading: some 300 kB of reply.
 const WALK_COUNT: usize = 1_000;
+/// Links asked for by name at once.
+const ASKED_AT_ONCE: usize = 64;
 /// Changes read at once.
 const TAIL_COUNT: usize = 1_000;
 
@@ -112,7 +116,7 @@ async fn follow_once(
         let mark = mark(&mut connection).await?;
         catalog.heard();
         if let Some(why) = broken(place, &mark) {
-            *place = load(catalog, store, mark, why).await?;
+            *place = load(catalog, store, &connection, mark, why).await?;
             continue; // the generation may have changed during a long walk
         }
         catalog.settled(place.generation.is_some() || mark.generation.is_some());
@@ -129,11 +133,20 @@ async fn follow_once(
 }
 
 /// Walks over all links of every server.
-async fn load(catalog: &Catalog, store: &Store, mark: Mark, why: &str) -> RedisResult<Place> {
+async fn load(
+    catalog: &Catalog,
+    store: &Store,
+    connection: &Connection,
+    mark: Mark,
+    why: &str,
+) -> RedisResult<Place> {
     let started = runtime::clock::monotonic();
     let load = catalog.begin_load();
     for mut server in store.connect_to_each(WALK_PATIENCE).await? {
         walk(catalog, &mut server, store.is_cluster()).await?;
+    }
+    if store.is_cluster() {
+        ask_by_name(catalog, connection, load).await?;
     }
     let swept = catalog.table.sweep(load);
     let links = catalog.table.links();
@@ -167,6 +180,26 @@ async fn walk(catalog: &Catalog, server: &mut MultiplexedConnection, cluster: bo
         cursor = next;
         tokio::task::yield_now().await; // links that somebody waits for are looked up on this thread too
     }
+}
+
+/// Asks for every link that the walk did not show, before it is forgotten: it may have been handed from a server that
+/// was still to be walked over to one that had been.
+async fn ask_by_name(catalog: &Catalog, connection: &Connection, load: u32) -> RedisResult<()> {
+    let get = |code: Code| {
+        let mut connection = connection.clone();
+        async move {
+            let reply: RedisResult<Option<Vec<u8>>> =
+                redis::cmd("GET").arg(link_key(&code)).query_async(&mut connection).await;
+            reply
+        }
+    };
+    let mut answers = stream::iter(catalog.table.unseen(load)).map(get).buffer_unordered(ASKED_AT_ONCE);
+    while let Some(json) = answers.next().await {
+        if let Some(entry) = json?.as_deref().and_then(|json| catalog.parse(json)) {
+            catalog.tell(entry, WhenFull::Skip);
+        }
+    }
+    Ok(())
 }
 
 /// In a cluster keys of different slots cannot be read with one command, and a moved one answers with an error.

@@ -169,6 +169,15 @@ impl Table {
         Told::Stored
     }
 
+    /// The codes that were last seen before this load.
+    pub fn unseen(&self, load: u32) -> Vec<Code> {
+        let mut codes = Vec::new();
+        for shard in &self.shards {
+            codes.extend(shard.read().iter().filter(|known| known.seen < load).map(|known| known.code));
+        }
+        codes
+    }
+
     /// Forgets everything that was last seen before this load: it is published no more.
     pub fn sweep(&self, load: u32) -> usize {
         let mut swept = 0;

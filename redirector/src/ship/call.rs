@@ -6,7 +6,8 @@ use common::ids::{Lane, Partition, Seq};
 use common::ship::{Answer, SKETCH_TTL, Sums};
 use common::wire::{PartitionKeys, Stamps, script};
 use futures_util::future::try_join_all;
-use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use redis::{Arg, Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use runtime::failpoint::pass;
 
 use super::lane::Call;
 use crate::store::Connection;
@@ -83,17 +84,31 @@ impl Speech {
     }
 }
 
-/// Sends a batch. A server that has forgotten the script is given it, and then the same batch.
+/// Sends a batch. A server that does not know the script, as one that has just taken over in a cluster, is sent the
+/// same batch with its text: nobody else has to be asked, who may be away.
 pub(super) async fn apply(command: &Cmd, connection: &mut Connection) -> RedisResult<Answer> {
-    match command.query_async(connection).await {
+    pass("ship.before_apply");
+    let answered = command.query_async(connection).await;
+    pass("ship.applied");
+    match answered {
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
             metrics::counter!("redirector_ship_replies_total", "reply" => "noscript").increment(1);
-            // In a cluster it goes to every node; one that is away must not keep the others from being told.
-            let _told = redis::cmd("SCRIPT").arg("LOAD").arg(script::APPLY).exec_async(connection).await;
-            answer(command.query_async(connection).await?)
+            answer(with_text(command).query_async(connection).await?)
         }
         reply => answer(reply?),
     }
+}
+
+/// The same call with the script's text in place of its name.
+fn with_text(command: &Cmd) -> Cmd {
+    let mut with_text = redis::cmd("EVAL");
+    with_text.arg(script::APPLY);
+    for word in command.args_iter().skip(2) {
+        if let Arg::Simple(word) = word {
+            with_text.arg(word);
+        }
+    }
+    with_text
 }
 
 fn answer((kind, seq): (String, String)) -> RedisResult<Answer> {

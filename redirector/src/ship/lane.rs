@@ -179,8 +179,9 @@ impl ShipLane {
         part.follow(answer);
     }
 
-    /// A call failed, or its outcome is unknown: the same batch is sent again later.
-    pub(super) fn failed(&mut self, partition: Partition, now: Instant) {
+    /// A call failed, or its outcome is unknown: the same batch is sent again later. Returns how many calls of the
+    /// partition have failed in a row.
+    pub(super) fn failed(&mut self, partition: Partition, now: Instant) -> u32 {
         let part = &mut self.parts[usize::from(partition.0)];
         part.flying = false;
         part.turn += 1;
@@ -189,6 +190,7 @@ impl ShipLane {
         part.not_before =
             Some(now + pause.min(RETRY_LAST) + Duration::from_millis(u64::from(partition.0) % 16 * 3));
         part.failures += 1;
+        part.failures
     }
 
     /// Redis was asked where it ends, when the partition's turn was `turn`.

@@ -197,7 +197,7 @@ impl World {
         let now = self.now;
         match (flight.awaited, answered) {
             (true, true) => self.held().2.answered(flight.call.partition, answer, now),
-            (true, false) => self.held().2.failed(flight.call.partition, now),
+            (true, false) => _ = self.held().2.failed(flight.call.partition, now),
             (false, _) => {}
         }
     }

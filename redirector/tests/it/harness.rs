@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -140,7 +140,12 @@ pub(crate) struct Edge {
 impl Edge {
     /// Starts one and waits until it is ready.
     pub(crate) fn start(stage: &Stage, flags: &[&str]) -> Result<Self> {
-        let edge = Self::launch(stage, flags)?;
+        Self::start_on(stage.dir.path(), &stage.redis.redirector_url, flags)
+    }
+
+    /// The same on a Redis of any kind, its journal in `dir`.
+    pub(crate) fn start_on(dir: &Path, redis_url: &str, flags: &[&str]) -> Result<Self> {
+        let edge = Self::launch_on(dir, redis_url, flags)?;
         until("the edge is ready", || {
             Ok(edge.try_admin("/readyz").is_ok_and(|page| page.starts_with("HTTP/1.1 200")))
         })
@@ -150,10 +155,14 @@ impl Edge {
 
     /// Starts one and waits until it answers at all.
     pub(crate) fn launch(stage: &Stage, flags: &[&str]) -> Result<Self> {
+        Self::launch_on(stage.dir.path(), &stage.redis.redirector_url, flags)
+    }
+
+    fn launch_on(dir: &Path, redis_url: &str, flags: &[&str]) -> Result<Self> {
         let free = || -> Result<SocketAddr> { Ok(SocketAddr::from(([127, 0, 0, 1], free_port()?))) };
         let (address, admin) = (free()?, free()?);
-        let log = stage.dir.path().join(format!("edge-{}.log", address.port()));
-        let journal = stage.journal();
+        let log = dir.join(format!("edge-{}.log", address.port()));
+        let journal = dir.join("journal");
         let usual = [
             ("--workers", "2"),
             ("--journal-segment-bytes", "131072"),
@@ -161,7 +170,7 @@ impl Edge {
         ];
         let process = Command::new(env!("CARGO_BIN_EXE_redirector"))
             .args(["--listen", &address.to_string(), "--admin-listen", &admin.to_string()])
-            .args(["--redis-url", &stage.redis.redirector_url, "--secret", SECRET])
+            .args(["--redis-url", redis_url, "--secret", SECRET])
             .args(
                 usual
                     .iter()

@@ -10,12 +10,12 @@ use anyhow::{Context as _, ensure};
 use common::flush::{Span, Watermark};
 use common::ids::{Lane, Seq};
 use common::wire::{Count, PartitionKeys, script};
-use redis::{Script, pipe};
+use redis::pipe;
 use tracing::warn;
 
 use super::Watermarks;
 use crate::random::random_id;
-use crate::store::RedisConnection;
+use crate::store::{RedisConnection, Script};
 
 /// Fields in one read: Redis answers nobody else meanwhile, for about two milliseconds.
 const SCAN_FIELDS: usize = 5_000;
@@ -45,12 +45,11 @@ impl Bucket {
 
 /// Freezes the active bucket, or finds the one that still waits. `None`: nothing was counted.
 pub async fn seal(redis: &mut RedisConnection, keys: &PartitionKeys) -> anyhow::Result<Option<String>> {
-    let mut call = SEAL.prepare_invoke();
+    let mut call = SEAL.call();
     for key in keys.for_seal() {
         call.key(key);
     }
-    let (reply, id): (String, String) =
-        call.arg(random_id()?).invoke_async(redis).await.context("cannot seal")?;
+    let (reply, id): (String, String) = call.arg(random_id()?).run(redis).await.context("cannot seal")?;
     metrics::counter!("aggregator_script_replies_total", "script" => "seal", "reply" => reply.to_ascii_lowercase())
         .increment(1);
     Ok((reply == "SEALED").then_some(id))
@@ -164,7 +163,7 @@ pub async fn drop_sealed(
     seal: &str,
     durable: &Watermarks,
 ) -> anyhow::Result<()> {
-    let mut call = DROP.prepare_invoke();
+    let mut call = DROP.call();
     for key in keys.for_drop() {
         call.key(key);
     }
@@ -172,7 +171,7 @@ pub async fn drop_sealed(
     for (lane, mark) in durable {
         call.arg(lane.0).arg(mark.seq.0);
     }
-    let hit: u8 = call.invoke_async(redis).await.context("cannot drop a bucket that is in Postgres")?;
+    let hit: u8 = call.run(redis).await.context("cannot drop a bucket that is in Postgres")?;
     let reply = if hit == 1 { "dropped" } else { "other" };
     metrics::counter!("aggregator_script_replies_total", "script" => "drop", "reply" => reply).increment(1);
     Ok(())
@@ -184,14 +183,14 @@ pub async fn reset(
     keys: &PartitionKeys,
     start: &BTreeMap<Lane, Watermark>,
 ) -> anyhow::Result<()> {
-    let mut call = RESET.prepare_invoke();
+    let mut call = RESET.call();
     for key in keys.for_reset() {
         call.key(key);
     }
     for (lane, mark) in start {
         call.arg(lane.0).arg(mark.seq.0).arg(mark.claim);
     }
-    let _ok: String = call.invoke_async(redis).await.context("cannot reset Redis to the watermark")?;
+    let _ok: String = call.run(redis).await.context("cannot reset Redis to the watermark")?;
     metrics::counter!("aggregator_script_replies_total", "script" => "reset", "reply" => "ok").increment(1);
     Ok(())
 }

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use common::flush::{Verdict, claimed, judge, reset_to};
 use common::ids::Partition;
 use common::wire::PartitionKeys;
+use runtime::failpoint::pass;
 use sqlx::{PgConnection, Postgres, Transaction};
 use tracing::warn;
 
@@ -58,7 +59,9 @@ pub async fn settle(
                 "the bucket does not follow from the watermark"
             );
             let seen = bucket.spans.iter().map(|span| span.lane);
+            pass("flush.before_reset");
             reset(redis, keys, &reset_to(seen, &watermarks)).await?;
+            pass("flush.reset");
             release(tx).await?;
             Ok(Settled::Reset)
         }
@@ -67,10 +70,14 @@ pub async fn settle(
                 release(tx).await?;
                 return Ok(Settled::Gone);
             }
+            pass("flush.sketches_united");
             let written = rows.add(&mut tx).await?;
+            pass("flush.counts_added");
             record_batch(&mut tx, partition, bucket, &next, &watermarks, written).await?;
             watermark::advance(&mut tx, partition, &next).await?;
+            pass("flush.before_commit");
             tx.commit().await.context("cannot commit; the next cycle finds out whether it happened")?;
+            pass("flush.committed");
             let mut watermarks = watermarks;
             watermarks.extend(next);
             Ok(Settled::Applied { rows: written, watermarks })

@@ -13,11 +13,10 @@ use common::hll::Sketch;
 use common::ids::LinkId;
 use common::time::Day;
 use common::wire::{PartitionKeys, Stamps, script};
-use redis::Script;
 use sqlx::PgConnection;
 use tracing::warn;
 
-use crate::store::RedisConnection;
+use crate::store::{RedisConnection, Script};
 
 /// Sketches in one read: at most 3 MB, and Redis answers nobody else for less than a millisecond.
 const CHUNK: usize = 256;
@@ -92,14 +91,14 @@ async fn read(
     seal: &str,
     chunk: &[(LinkId, Day)],
 ) -> anyhow::Result<Option<Vec<Vec<u8>>>> {
-    let mut call = READ_SKETCHES.prepare_invoke();
+    let mut call = READ_SKETCHES.call();
     call.key(&keys.seal);
     let (mut stamps, mut name) = (Stamps::default(), Vec::new());
     for &(link, day) in chunk {
         keys.write_sketch(link, day, &mut stamps, &mut name);
         call.key(name.as_slice());
     }
-    let reply = call.arg(seal).invoke_async::<Vec<Vec<u8>>>(redis).await;
+    let reply = call.arg(seal).run::<Vec<Vec<u8>>>(redis).await;
     let (name, read) = match reply {
         Ok(bytes) => ("read", Some(bytes)),
         Err(error) if error.code() == Some("WRONGSEAL") => ("wrongseal", None),

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use common::ledger::Account;
 use common::payout::{Collected, Part, book};
+use runtime::failpoint::pass;
 use sqlx::{PgConnection, Postgres, Transaction};
 use tracing::warn;
 
@@ -38,7 +39,9 @@ pub(super) async fn book_some(
         write(&mut tx, &batch, &judged, now).await?;
         Booked::Lines(lines.len())
     };
+    pass("payout.before_booking_commit");
     tx.commit().await.context("cannot commit; the lines are booked again unless they are")?;
+    pass("payout.booking_committed");
     Ok(booked)
 }
 
@@ -177,6 +180,7 @@ async fn write(
     .execute(&mut *tx)
     .await
     .context("cannot write what was paid")?;
+    pass("payout.lines_written");
     let orders: Vec<&(Owed, Part)> = judged.iter().flat_map(|line| &line.orders).collect();
     let of = |(order, _): &&(Owed, Part)| (order.vendor_id, order.affiliate_id);
     sqlx::query_file!(
@@ -191,6 +195,7 @@ async fn write(
     .execute(&mut *tx)
     .await
     .context("cannot mark a payout's orders")?;
+    pass("payout.orders_marked");
     let paid: Vec<&Owed> =
         orders.iter().filter(|(_, part)| *part == Part::Paid).map(|(order, _)| order).collect();
     enter(tx, batch, &paid, now).await
@@ -225,6 +230,7 @@ async fn enter(
     .execute(&mut *tx)
     .await
     .context("cannot book a payout")?;
+    pass("payout.entered");
     sqlx::query!(
         "insert into order_due (vendor_id, order_ref) select * from unnest($1::bigint[], $2::text[])",
         &paid.iter().map(|order| order.vendor_id).collect::<Vec<_>>(),

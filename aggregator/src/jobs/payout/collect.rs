@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use common::payout::line;
+use runtime::failpoint::pass;
 use sqlx::{PgConnection, Postgres, Transaction};
 use tracing::info;
 
@@ -35,6 +36,7 @@ pub(super) async fn collect_one(
         .context("cannot wait for the batch before")?;
     let lines = lines(payables(&mut tx, &batch, now).await?, batch.minimum_minor);
     insert(&mut tx, &batch.id, &lines).await?;
+    pass("payout.collected");
     let state = if lines.is_empty() { "empty" } else { "open" };
     sqlx::query!(
         "update payout_batch set state = $2, collected_at = $3 where payout_batch_id = $1",
@@ -45,7 +47,9 @@ pub(super) async fn collect_one(
     .execute(&mut *tx)
     .await
     .context("cannot open the batch")?;
+    pass("payout.before_collection_commit");
     tx.commit().await.context("cannot commit; the batch is collected again")?;
+    pass("payout.collection_committed");
     info!(batch = batch.id, lines = lines.len(), state, "collected a payout");
     Ok(true)
 }

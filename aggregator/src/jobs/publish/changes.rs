@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use common::link::Entry;
+use runtime::failpoint::pass;
 use runtime::{Shutdown, clock};
 use sqlx::PgConnection;
 use tokio::sync::Notify;
@@ -73,10 +74,14 @@ async fn publish_batch(stores: &Stores) -> anyhow::Result<usize> {
     let moments: Vec<DateTime<Utc>> = changes.iter().map(|change| change.changed_at).collect();
     let entries = unfold(changes)?;
     let mut redis = stores.redis.connection().await?;
+    pass("publish.taken");
     write(&mut redis, &entries, Tell::Stream).await?;
+    pass("publish.written");
     note_lag(&moments, clock::now_us());
     forget(&mut tx, &ids).await?;
+    pass("publish.before_commit");
     tx.commit().await.context("cannot commit; the changes are published again")?;
+    pass("publish.committed");
     Ok(ids.len())
 }
 

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::entry::{Row, tombstone};
 use super::write::{Tell, stored, write};
-use crate::store::{RedisConnection, Stores};
+use crate::store::{Node, RedisConnection, Stores};
 
 /// How often a long comparison says how far it is.
 const PROGRESS: Duration = Duration::from_secs(3);
@@ -119,17 +119,32 @@ async fn compare(
 /// Marks every code deleted that Postgres does not know.
 pub(super) async fn backwards(stores: &Stores, pace: Pace, repairs: &mut Repairs) -> anyhow::Result<()> {
     let mut redis = stores.redis.connection().await?;
+    for node in redis.nodes().await.context("cannot tell where links are")? {
+        backwards_on(&node, &mut redis, stores, pace, repairs).await?;
+    }
+    Ok(())
+}
+
+/// Walks over the codes of one server. A code that is handed over to another meanwhile may be missed: the next sweep
+/// finds it.
+async fn backwards_on(
+    node: &Node,
+    redis: &mut RedisConnection,
+    stores: &Stores,
+    pace: Pace,
+    repairs: &mut Repairs,
+) -> anyhow::Result<()> {
     let mut cursor = 0_u64;
     loop {
         let mut scan = cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(EVERY_LINK).arg("COUNT").arg(pace.links);
         let (next, keys): (u64, Vec<String>) =
-            scan.query_async(&mut redis).await.context("cannot list published links")?;
+            redis.ask(node, &scan).await.context("cannot list published links")?;
         let codes: Vec<String> =
             keys.iter().filter_map(|key| Some(key.strip_prefix("l:")?.to_owned())).collect();
         let unknown = unknown_codes(stores, &codes).await?;
-        let graves = graves(&mut redis, unknown).await?;
-        repairs.buried += write(&mut redis, &graves, Tell::Stream).await?;
+        let graves = graves(redis, unknown).await?;
+        repairs.buried += write(redis, &graves, Tell::Stream).await?;
         cursor = next;
         if cursor == 0 {
             return Ok(());

@@ -4,16 +4,18 @@
 //! |---|---|---|
 //! | no generation | Redis was emptied, or is new | rebuild, then a new generation: edges reload |
 //! | another source | Postgres was restored, promoted or replaced | the same |
-//! | another run id | Redis restarted or failed over, and may have lost its last second | compare, repair by stream |
+//! | another run id | a Redis restarted or failed over, and may have lost its last second | compare, repair by stream |
+//! | no marker | one server of a cluster was emptied | the same |
 //! | other partitions | this Redis belongs to another installation | stop the process |
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use common::ids::Partitions;
-use common::wire::{LINKS_GENERATION, PARTITIONS};
-use redis::{InfoDict, Script, pipe};
+use common::wire::{LINKS_GENERATION, PARTITIONS, links_marker};
+use redis::{Cmd, InfoDict};
+use runtime::failpoint::pass;
 use runtime::{Shutdown, clock};
 use sqlx::PgConnection;
 use tokio::time::MissedTickBehavior;
@@ -22,7 +24,7 @@ use tracing::{info, warn};
 use super::reconcile::{Pace, Repairs, backwards, forwards, reconcile};
 use super::write::Tell;
 use crate::random::random_id;
-use crate::store::Stores;
+use crate::store::{RedisConnection, Script, Stores};
 
 /// How often to look at both stores.
 const LOOK: Duration = Duration::from_secs(1);
@@ -30,7 +32,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const SWEEP_REST: Duration = Duration::from_secs(10);
 /// Which Postgres the links in Redis came from.
 const SOURCE: &str = "links:source";
-/// Lies in the same slot as [`LINKS_GENERATION`]; gone when Redis was emptied during a rebuild.
+/// Lies in the same slot as [`LINKS_GENERATION`]; gone when that server was emptied during a rebuild.
 const MARKER: &str = "{links:ver}:rebuild";
 /// The Postgres advisory lock under which one aggregator rebuilds: "links" in ASCII.
 const REBUILD_LOCK: i64 = 0x6c_696e_6b73;
@@ -102,8 +104,8 @@ fn note(repairs: &Repairs, why: &'static str) {
 /// What upkeep remembers between two looks.
 #[derive(Debug, Default)]
 pub struct Upkeep {
-    /// The Redis process that everything was last compared with.
-    compared_with: Option<String>,
+    /// The Redis processes that everything was last compared with.
+    compared_with: Vec<String>,
 }
 
 impl Upkeep {
@@ -116,15 +118,16 @@ impl Upkeep {
         drop(postgres);
         let repairs = if seen.generation.is_none() || seen.source.as_deref() != Some(&source) {
             rebuild(stores, &source).await?
-        } else if self.compared_with.as_deref() != Some(&seen.run_id) {
+        } else if seen.is_unmarked() || self.compared_with != seen.run_ids {
             let repairs = reconcile(stores, Pace::FULL).await?;
+            mark(stores, seen.generation.as_deref().unwrap_or_default()).await?;
             note(&repairs, "restart");
             Some(repairs)
         } else {
             None
         };
         if repairs.is_some() {
-            self.compared_with = Some(seen.run_id);
+            self.compared_with = seen.run_ids;
         }
         Ok(repairs)
     }
@@ -135,19 +138,49 @@ struct Seen {
     generation: Option<String>,
     source: Option<String>,
     partitions: Option<u16>,
-    run_id: String,
+    /// The generation that the server of each partition was filled with.
+    markers: Vec<Option<String>>,
+    /// Every server that owns keys.
+    run_ids: Vec<String>,
 }
 
 impl Seen {
     async fn now(stores: &Stores) -> anyhow::Result<Self> {
         let mut redis = stores.redis.connection().await?;
-        let mut look = pipe();
-        look.get(LINKS_GENERATION).get(SOURCE).get(PARTITIONS).cmd("INFO").arg("server");
-        let (generation, source, partitions, info): (_, _, _, InfoDict) =
-            look.query_async(&mut redis).await.context("cannot look at Redis")?;
-        let run_id = info.get("run_id").context("Redis does not say its run_id")?;
-        Ok(Self { generation, source, partitions, run_id })
+        let run_ids = run_ids(&mut redis).await?;
+        let mut looks: Vec<Cmd> = [LINKS_GENERATION, SOURCE, PARTITIONS].map(Cmd::get).into();
+        looks.extend(stores.partitions.iter().map(|partition| Cmd::get(links_marker(partition))));
+        let mut found: Vec<Option<String>> = redis.all(looks).await.context("cannot look at Redis")?;
+        let markers = found.split_off(3);
+        let [generation, source, partitions] =
+            <[_; 3]>::try_from(found).map_err(|_| anyhow!("Redis answered too little"))?;
+        let partitions =
+            partitions.map(|n| n.parse()).transpose().context("links:partitions is no number")?;
+        Ok(Self { generation, source, partitions, markers, run_ids })
     }
+
+    fn is_unmarked(&self) -> bool {
+        self.markers.iter().any(|marker| *marker != self.generation)
+    }
+}
+
+async fn run_ids(redis: &mut RedisConnection) -> anyhow::Result<Vec<String>> {
+    let mut look = redis::cmd("INFO");
+    look.arg("server");
+    let mut ids = Vec::new();
+    for node in redis.nodes().await.context("cannot tell where links are")? {
+        let info: InfoDict = redis.ask(&node, &look).await.context("cannot look at Redis")?;
+        ids.push(info.get("run_id").context("Redis does not say its run_id")?);
+    }
+    Ok(ids)
+}
+
+/// Notes beside every partition that its server has the links of this generation.
+async fn mark(stores: &Stores, generation: &str) -> anyhow::Result<()> {
+    let mut redis = stores.redis.connection().await?;
+    let sets = stores.partitions.iter().map(|partition| Cmd::set(links_marker(partition), generation));
+    let _ok: Vec<String> = redis.all(sets.collect()).await.context("cannot mark what is filled")?;
+    Ok(())
 }
 
 fn check_partitions(ours: Partitions, found: Option<u16>) -> Result<(), WrongPartitions> {
@@ -167,21 +200,18 @@ async fn rebuild(stores: &Stores, source: &str) -> anyhow::Result<Option<Repairs
     info!(source, "rebuilding the links in Redis");
     let (marker, generation) = (random_id()?, random_id()?);
     let mut redis = stores.redis.connection().await?;
-    let mut opening = pipe();
-    opening.set(MARKER, &marker).ignore().set(PARTITIONS, stores.partitions.count()).ignore();
-    let () = opening.query_async(&mut redis).await.context("cannot begin a rebuild")?;
+    let opening = vec![Cmd::set(MARKER, &marker), Cmd::set(PARTITIONS, stores.partitions.count())];
+    let _ok: Vec<String> = redis.all(opening).await.context("cannot begin a rebuild")?;
 
     let mut repairs = Repairs::default();
     // The links are read in the transaction that holds the lock: it is never idle, and ends with us.
     forwards(stores, &mut holder, Pace::FULL, Tell::Nobody, &mut repairs).await?;
-    let () = pipe()
-        .set(SOURCE, source)
-        .ignore()
-        .query_async(&mut redis)
-        .await
-        .context("cannot name the source")?;
-    let mut finish = FINISH_REBUILD.key(LINKS_GENERATION);
-    let finished: u8 = finish.key(MARKER).arg(marker).arg(generation).invoke_async(&mut redis).await?;
+    mark(stores, &generation).await?;
+    let () = Cmd::set(SOURCE, source).query_async(&mut redis).await.context("cannot name the source")?;
+    pass("publish.before_generation");
+    let mut finish = FINISH_REBUILD.call();
+    finish.key(LINKS_GENERATION).key(MARKER).arg(marker).arg(generation);
+    let finished: u8 = finish.run(&mut redis).await.context("cannot finish a rebuild")?;
     ensure!(finished == 1, "Redis was emptied while it was rebuilt; beginning again");
     // Said, not left to a drop: the lock must be free when this returns.
     holder.rollback().await.context("cannot release the rebuild lock")?;

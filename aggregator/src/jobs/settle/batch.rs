@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use common::token::Keyring;
+use runtime::failpoint::pass;
 use sqlx::PgConnection;
 
 use super::books::Outcome;
@@ -73,7 +74,9 @@ pub(super) async fn settle(
         }
         outcomes.push(Outcome::of(order, attributed, &facts.of(place), millis(now)));
     }
+    pass("settle.judged");
     write::write(tx, &outcomes, now).await?;
+    pass("settle.written");
     spread::wake_siblings(tx, &outcomes).await?;
     daily::add(tx, &outcomes).await?;
     Ok(Batch { orders: outcomes.len(), unreadable, refused: 0, unattributed })
