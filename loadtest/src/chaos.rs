@@ -4,9 +4,10 @@
 //! What is done, and when, follows from the seed. Only processes that this run has started are ever touched.
 
 pub mod house;
+pub mod points;
 mod report;
 pub mod schedule;
-mod settings;
+pub(crate) mod settings;
 pub mod strike;
 pub mod watch;
 
@@ -67,7 +68,9 @@ pub(crate) async fn told_to_stop() -> anyhow::Result<()> {
 }
 
 async fn in_a_house(config: &Config) -> anyhow::Result<Report> {
-    let mut house = House::open().await?;
+    // Points are passed once a flush: more of them, more passes.
+    let settings = [("AGGREGATOR_FLUSH_INTERVAL", "500ms")];
+    let mut house = House::open_with(if config.wishes.points.is_empty() { &[] } else { &settings }).await?;
     eprintln!("chaos: a house of its own runs in {}", house.data().display());
     let outcome = within(config, &mut house).await;
     let passed = outcome.as_ref().is_ok_and(Report::passed);
@@ -79,15 +82,8 @@ async fn in_a_house(config: &Config) -> anyhow::Result<Report> {
 }
 
 async fn within(config: &Config, house: &mut House) -> anyhow::Result<Report> {
-    let (count, mut code) = (config.codes.count(), Vec::new());
-    let codes: Vec<String> = (0..count)
-        .map(|position| {
-            code.clear();
-            config.codes.write(position, &mut code);
-            String::from_utf8_lossy(&code).into_owned()
-        })
-        .collect();
-    house.programme(&codes).await?;
+    let count = config.codes.count();
+    house.programme(&config.codes.all()).await?;
     let visitors = Visitors::ByForwardedAddress;
     let choice = Choice::zipf(count, 1.0);
     let plan =
@@ -103,14 +99,18 @@ async fn within(config: &Config, house: &mut House) -> anyhow::Result<Report> {
     let audit = Audit {
         logs: vec![log],
         database_url: house.database_url.clone(),
-        journal: Some(house.journal()),
+        journals: vec![house.journal()],
         drain_limit: DRAIN_LIMIT,
         coverage: Coverage::Complete,
     };
     let findings = audit.run().await?;
     eprintln!("{}", verify::table(&findings));
-    let deaths: Vec<Duration> =
-        struck.iter().filter(|(_, act)| *act == Act::Kill(Target::Redirector)).map(|(at, _)| *at).collect();
+    let kills_edge = |act: &Act| match act {
+        Act::Kill(target) => *target == Target::Redirector,
+        Act::Arm { point, .. } => point.target == Target::Redirector,
+        Act::FlushAll | Act::Freeze(_) | Act::Thaw(_) => false,
+    };
+    let deaths: Vec<Duration> = struck.iter().filter(|(_, act)| kills_edge(act)).map(|(at, _)| *at).collect();
     let (unexplained_failures, longest) = watch.unexplained(&deaths);
     let mut acts = BTreeMap::new();
     for (_, act) in &struck {
@@ -121,6 +121,7 @@ async fn within(config: &Config, house: &mut House) -> anyhow::Result<Report> {
         rate: config.rate,
         seconds: config.wishes.length.as_secs_f64(),
         acts,
+        fired: house.fired()?,
         missed,
         unexplained_failures,
         longest_outage_seconds: longest.as_secs_f64(),

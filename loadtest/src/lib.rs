@@ -5,6 +5,7 @@
 
 pub mod affinity;
 pub mod chaos;
+pub mod cluster;
 pub mod compare;
 pub mod dice;
 pub mod drive;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use loadtest::{chaos, compare, drive, orders, outcome, serve_bare, verify};
+use loadtest::{chaos, cluster, compare, drive, orders, outcome, serve_bare, verify};
 
 /// The redirector's own allocator, so that the bare server of a comparison differs in nothing but its work.
 #[global_allocator]
@@ -26,6 +26,8 @@ enum Command {
     Verify(verify::Args),
     /// Drive a house of its own while everything is killed, frozen and emptied; then heal and audit it
     Chaos(chaos::Args),
+    /// Drive two edges on a Redis Cluster of its own while masters are killed and cut off and slots move; then audit
+    Cluster(cluster::Args),
     /// Report orders to a house of its own, shuffled and repeated, while it is killed; then hold its books against the rules
     Orders(orders::Args),
     /// The redirector beside a bare hyper, nginx, `HAProxy`, and nginx with Lua and Redis
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Drive(args) => outcome::conclude("drive", runtime.block_on(drive::run(*args))),
         Command::Verify(args) => outcome::conclude("verify", runtime.block_on(verify::run(args))),
         Command::Chaos(args) => outcome::conclude("chaos", runtime.block_on(chaos::run(args))),
+        Command::Cluster(args) => outcome::conclude("cluster", runtime.block_on(cluster::run(args))),
         Command::Orders(args) => outcome::conclude("orders", runtime.block_on(orders::run(args))),
         Command::Compare(args) => outcome::conclude("compare", compare::run(*args)),
         Command::ServeBare(args) => outcome::conclude("serve-bare", serve_bare::run(&args)),

@@ -124,6 +124,7 @@ async fn chaos(config: &Config, house: &mut House, retired_at: Millis) -> anyhow
         tally,
         kills: acts.iter().map(kills).sum(),
         acts,
+        fired: house.fired()?,
         missed,
         post_seconds,
         settle_seconds,

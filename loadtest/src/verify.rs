@@ -42,9 +42,9 @@ pub struct Args {
     #[arg(long, env = "DATABASE_URL", value_name = "URL|@FILE", hide_env_values = true)]
     database_url: Option<SecretSource>,
 
-    /// The edge's journal: with it the audit is exact, without it only loss is found
-    #[arg(long, env = "REDIRECTOR_JOURNAL_DIR", value_name = "FOLDER")]
-    journal: Option<PathBuf>,
+    /// The edges' journals: with them the audit is exact, without them only loss is found
+    #[arg(long, env = "REDIRECTOR_JOURNAL_DIR", value_name = "FOLDER", num_args = 1.., value_delimiter = ',')]
+    journal: Vec<PathBuf>,
 
     /// How long to wait until Postgres has everything
     #[arg(long, env = "LOADTEST_DRAIN_TIMEOUT", value_name = "TIME", default_value = "60s")]
@@ -62,8 +62,8 @@ pub struct Audit {
     pub logs: Vec<PathBuf>,
     /// Postgres.
     pub database_url: Secret,
-    /// The edge's journal.
-    pub journal: Option<PathBuf>,
+    /// The journals of all edges, or none.
+    pub journals: Vec<PathBuf>,
     /// How long Postgres may take to catch up.
     pub drain_limit: Duration,
     /// Whether the logs know every click.
@@ -80,7 +80,7 @@ impl Args {
         let source = self.database_url.ok_or("it is missing; `onebox env` prints it");
         let database_url =
             problems.check("--database-url", source.map_err(str::to_owned).and_then(|s| s.read()));
-        if let Some(folder) = self.journal.as_ref().filter(|folder| !folder.is_dir()) {
+        for folder in self.journal.iter().filter(|folder| !folder.is_dir()) {
             problems.add("--journal", format!("{} is not a folder", folder.display()));
         }
         let drain_limit = span::parse(&mut problems, "--drain-timeout", &self.drain_timeout, LONGEST_DRAIN);
@@ -88,7 +88,7 @@ impl Args {
             Some(Audit {
                 logs: self.log,
                 database_url: database_url?,
-                journal: self.journal,
+                journals: self.journal,
                 drain_limit: drain_limit?,
                 coverage: if self.complete { Coverage::Complete } else { Coverage::Shared },
             })
@@ -112,20 +112,18 @@ impl Audit {
             PgConnection::connect(self.database_url.expose()).await.context("cannot reach Postgres")?;
         let partitions = books::partitions(&mut postgres).await?;
         let mut goal = ends_of(&accepted, partitions);
-        if let Some(journal) = &self.journal {
-            goal.extend(recount::ends(journal, partitions)?);
-        }
+        goal.extend(recount::ends(&self.journals, partitions)?);
         let drain = wait_for(&mut postgres, &goal, self.drain_limit).await?;
         let books = Books::read(&mut postgres).await?;
-        let Some(journal) = &self.journal else {
+        if self.journals.is_empty() {
             let behind = |click: &&common::token::Click| {
                 let mark = books.watermark.get(&(click.lane, click.link.partition(partitions)));
                 mark.is_none_or(|mark| mark.seq < click.seq)
             };
             let pending = accepted.clicks.iter().filter(behind).count() as u64;
             return Ok(Findings::at_least(&accepted, &books, pending, drain));
-        };
-        let mut recount = Recount::of(journal, partitions, &books.watermark, &accepted)?;
+        }
+        let mut recount = Recount::of(&self.journals, partitions, &books.watermark, &accepted)?;
         if reached(&books.watermark, &goal) {
             // What came after the audit began is another audit's business.
             recount.beyond = 0;
@@ -139,7 +137,7 @@ pub async fn drain(database_url: Secret, journal: PathBuf, limit: Duration) -> a
     let begun = clock::monotonic();
     let mut postgres = PgConnection::connect(database_url.expose()).await.context("cannot reach Postgres")?;
     let partitions = books::partitions(&mut postgres).await?;
-    let goal = recount::ends(&journal, partitions)?;
+    let goal = recount::ends(&[journal], partitions)?;
     wait_for(&mut postgres, &goal, limit).await?;
     Ok(begun.elapsed())
 }

@@ -2,8 +2,10 @@
 
 mod audit;
 mod chaos;
+mod cluster;
 mod demo;
 mod deploy;
+mod fail_points;
 mod flush_million;
 mod house;
 mod journeys;

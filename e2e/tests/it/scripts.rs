@@ -326,7 +326,7 @@ async fn planted_bugs_are_told_apart() {
             caught = caught.or(walk(&redis.url, scripts, seed).await.err());
         }
         let caught = caught.unwrap_or_else(|| panic!("{bug}: no seed tells it apart"));
-        eprintln!("{bug}: {caught:#}");
+        eprintln!("bug: {bug}: {caught:#}");
     }
 }
 

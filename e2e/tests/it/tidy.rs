@@ -152,6 +152,22 @@ fn the_rules_are_pure() {
     }
 }
 
+/// A point that nobody drives is no test, and one that nobody passes is a lie.
+#[test]
+fn every_fail_point_is_driven() {
+    let source =
+        rust_files().filter(|(path, _)| path.components().nth(1).is_some_and(|dir| dir.as_os_str() == "src"));
+    let mut passed = BTreeSet::new();
+    for (path, text) in source.filter(|(path, _)| !path.starts_with("runtime")) {
+        let names = text.split("pass(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        passed.extend(names.map(|name| (name.to_owned(), path.clone())));
+    }
+    let driven = loadtest::chaos::points::OF_CLICKS.iter().chain(&loadtest::chaos::points::OF_ORDERS);
+    let driven: BTreeSet<String> = driven.map(|point| point.name.to_owned()).collect();
+    let names: BTreeSet<String> = passed.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(names, driven, "{passed:?}");
+}
+
 #[test]
 fn every_table_says_what_it_is_for() {
     for path in files().into_iter().filter(|path| path.starts_with("migrations")) {

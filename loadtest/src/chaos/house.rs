@@ -1,8 +1,8 @@
 //! A whole Linkledger of one's own, to be broken: `onebox up` on free ports, in a folder that goes away.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,6 +28,8 @@ const STOP_LIMIT: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(50);
 /// An admin port on this machine answers at once or not at all.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// The file that tells services where to die.
+const FAILPOINT: &str = "failpoint";
 /// The services with an admin port.
 const SERVICES: [&str; 3] = ["redirector", "aggregator", "console"];
 
@@ -59,6 +61,7 @@ impl House {
             .arg(folder.path())
             .env_remove("DATABASE_URL")
             .env_remove("REDIS_URL")
+            .env("LINKLEDGER_FAILPOINT", format!("@{}", folder.path().join(FAILPOINT).display()))
             // Visitors differ by the address that we forward.
             .env("REDIRECTOR_TRUSTED_PROXIES", "127.0.0.0/8")
             .envs(settings.iter().copied())
@@ -149,7 +152,7 @@ impl House {
         sqlx::query(include_str!("links.sql")).bind(codes).execute(&mut postgres).await?;
         let (edge, begun) = (self.edge()?, clock::monotonic());
         for code in codes {
-            while ask(edge, &format!("HEAD /{code}"), Body::Absent).ok() != Some(302) {
+            while !follows(edge, code) {
                 ensure!(begun.elapsed() < START_LIMIT, "the edge does not know {code} after {START_LIMIT:?}");
                 tokio::time::sleep(POLL).await;
             }
@@ -162,8 +165,36 @@ impl House {
         Ok(())
     }
 
+    /// Tells the next process of a service where to die; with nothing, nowhere.
+    pub(super) fn tell_to_die(&self, words: &str) -> anyhow::Result<()> {
+        std::fs::write(self.data().join(FAILPOINT), words).context("cannot arm a point")
+    }
+
+    /// At which points services died, and how often.
+    pub fn fired(&self) -> anyhow::Result<BTreeMap<String, u64>> {
+        let path = self.data().join(format!("{FAILPOINT}.fired"));
+        let text = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            read => read.context("cannot tell who died where")?,
+        };
+        let mut fired = BTreeMap::new();
+        for name in text.lines() {
+            *fired.entry(name.to_owned()).or_default() += 1;
+        }
+        Ok(fired)
+    }
+
+    /// Has one link published again, as it is.
+    pub(super) async fn edit_a_link(&self) -> anyhow::Result<()> {
+        let mut postgres = PgConnection::connect(self.database_url.expose()).await?;
+        let touch = "update link set version = version where link_id = (select min(link_id) from link)";
+        sqlx::query(touch).execute(&mut postgres).await?;
+        Ok(())
+    }
+
     /// Lets every frozen process go on, and waits until all are ready.
     pub async fn heal(&mut self) -> anyhow::Result<()> {
+        self.tell_to_die("")?;
         for target in Target::ALL {
             self.entry(target.name()).iter().for_each(|entry| entry.identity.signal(Signal::CONT));
         }
@@ -222,8 +253,13 @@ fn are_in(snapshot: &Path, codes: &[String]) -> bool {
     codes.iter().all(|code| strings.contains(code.as_bytes()))
 }
 
+/// Whether an edge redirects this code. HEAD is answered as GET is, and not counted.
+pub(crate) fn follows(edge: SocketAddr, code: &str) -> bool {
+    ask(edge, &format!("HEAD /{code}"), Body::Absent).ok() == Some(302)
+}
+
 /// The program beside ours.
-fn sibling(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn sibling(name: &str) -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("cannot tell where loadtest is")?.with_file_name(name);
     let path = program.display();
     ensure!(

@@ -21,6 +21,9 @@ pub(super) struct Report {
     pub(super) seconds: f64,
     /// What was done, by kind.
     pub(super) acts: BTreeMap<String, u64>,
+    /// At which points services died, and how often.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) fired: BTreeMap<String, u64>,
     /// What could not be done: its target was just down.
     pub(super) missed: u64,
     /// Requests without an answer, though no edge had just died.

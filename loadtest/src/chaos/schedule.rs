@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use super::points::{Point, Provoke};
 use crate::dice::Dice;
 
 /// Chaos begins after the first requests and ends before the last, so that both ends show the house at peace.
 const QUIET: Duration = Duration::from_secs(1);
 /// Of 100 kills, how many are followed by something else before the next one.
 const EXTRAS_PERCENT: u64 = 40;
+/// A point is passed so often, at most, before its process dies there.
+const MOST_PASSES: u64 = 3;
 /// How long a process is frozen in passing, ms: from less than a Redis timeout to several of them.
 const FREEZE_MS: std::ops::Range<u64> = 100..3_000;
 
@@ -55,6 +58,13 @@ pub enum Act {
     Freeze(Target),
     /// SIGCONT.
     Thaw(Target),
+    /// A service is told to die when it passes a point for the `nth` time, and started anew to hear it.
+    Arm {
+        /// Where.
+        point: Point,
+        /// At which pass.
+        nth: u64,
+    },
 }
 
 impl Act {
@@ -65,6 +75,7 @@ impl Act {
             Self::FlushAll => "flushall".to_owned(),
             Self::Freeze(target) => format!("freeze_{}", target.name()),
             Self::Thaw(target) => format!("thaw_{}", target.name()),
+            Self::Arm { point, .. } => format!("arm_{}", point.name),
         }
     }
 }
@@ -82,6 +93,8 @@ pub struct Wishes {
     pub flushall_every: Option<Duration>,
     /// Freeze Redis once for so long, in the middle.
     pub stop_redis: Option<Duration>,
+    /// Instead of being killed at random, services die at these points, one after the other.
+    pub points: &'static [Point],
 }
 
 /// When Redis is frozen once, and when it goes on.
@@ -118,6 +131,13 @@ fn random_acts(dice: Dice, wishes: &Wishes, acts: &mut Vec<(Duration, Act)>) {
         if at >= last {
             return;
         }
+        if !wishes.points.is_empty() {
+            let point = wishes.points[(turn % wishes.points.len() as u64) as usize];
+            // What has to be provoked happens once.
+            let nth = if point.provoke == Provoke::Nothing { 1 + throw(1, MOST_PASSES) } else { 1 };
+            acts.push((at, Act::Arm { point, nth }));
+            continue;
+        }
         let target = wishes.targets[throw(1, wishes.targets.len() as u64) as usize];
         acts.push((at, Act::Kill(target)));
         let then = at + Duration::from_micros(throw(2, every));
@@ -146,6 +166,7 @@ fn extra(wishes: &Wishes, which: u64, at: Duration, long: Duration, acts: &mut V
 
 #[cfg(test)]
 mod tests {
+    use super::super::points::OF_CLICKS;
     use super::*;
 
     fn wishes() -> Wishes {
@@ -155,7 +176,19 @@ mod tests {
             targets: Target::ALL.to_vec(),
             flushall_every: None,
             stop_redis: None,
+            points: &[],
         }
+    }
+
+    #[test]
+    fn points_take_turns() {
+        let points = Wishes { points: &OF_CLICKS, ..wishes() };
+        let acts = acts(1, &points);
+        let turns = acts.iter().zip(OF_CLICKS.iter().cycle());
+        for ((_, act), expected) in turns {
+            assert!(matches!(act, Act::Arm { point, nth: 1..=3 } if point == expected), "{act:?}");
+        }
+        assert!(acts.len() > 2 * OF_CLICKS.len());
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use runtime::{Invalid, Problems, clock};
+use runtime::{Invalid, Problems, clock, failpoint};
 
+use super::points::{OF_CLICKS, Point};
 use super::schedule::{Target, Wishes};
 use crate::drive::codes::Codes;
 use crate::drive::number;
@@ -53,6 +54,10 @@ pub struct Args {
     #[arg(long, env = "LOADTEST_ONLY", value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
 
+    /// Instead of killing at random, let services die at every named point in turn; debug builds have points
+    #[arg(long, env = "LOADTEST_FAIL_POINTS")]
+    fail_points: bool,
+
     /// Leave the folder behind even if all is well
     #[arg(long, env = "LOADTEST_KEEP")]
     keep: bool,
@@ -96,6 +101,7 @@ impl Args {
         }
         let codes = problems.check("--links", Codes::numbered(PREFIX, self.links));
         let targets = problems.check("--only", targets(&self.only));
+        let points = points(&mut problems, self.fail_points, &OF_CLICKS);
         let folder = if self.keep { Folder::Kept } else { Folder::Removed };
         problems.finish(|| {
             Some(Config {
@@ -105,6 +111,7 @@ impl Args {
                     targets: targets?,
                     flushall_every: flushall_every.flatten(),
                     stop_redis: stop_redis.flatten(),
+                    points,
                 },
                 rate: rate?,
                 seed: self.seed.unwrap_or_else(|| clock::now_us() % 1_000_000),
@@ -113,6 +120,17 @@ impl Args {
             })
         })
     }
+}
+
+/// The points to die at, if that is wished and this build's services have any.
+pub(crate) fn points(problems: &mut Problems, wished: bool, of: &'static [Point]) -> &'static [Point] {
+    if wished && !failpoint::are_compiled_in() {
+        problems.add(
+            "--fail-points",
+            "this build has none: build without --release, or with --features runtime/failpoints",
+        );
+    }
+    if wished { of } else { &[] }
 }
 
 fn targets(only: &[String]) -> Result<Vec<Target>, String> {

@@ -7,6 +7,7 @@ use onebox::identity::Identity;
 use rustix::process::Signal;
 
 use super::house::House;
+use super::points::{Point, Provoke};
 use super::schedule::{Act, Target};
 
 /// A Redis that does not answer by then is dead or frozen: the order is not given.
@@ -27,10 +28,25 @@ pub async fn strike(house: &House, act: Act) -> Done {
         Act::Kill(target) => signal(house, target, Signal::KILL),
         Act::Freeze(target) => signal(house, target, Signal::STOP),
         Act::Thaw(target) => signal(house, target, Signal::CONT),
+        Act::Arm { point, nth } => match arm(house, point, nth).await {
+            Ok(()) => Done::Yes,
+            Err(_) => Done::NothingThere,
+        },
         Act::FlushAll => match tokio::time::timeout(ORDER_LIMIT, flush_all(house)).await {
             Ok(Ok(())) => Done::Yes,
             Ok(Err(_)) | Err(_) => Done::NothingThere,
         },
+    }
+}
+
+/// Tells the next process of a service where to die, ends the one that runs, and has the point passed.
+async fn arm(house: &House, point: Point, nth: u64) -> anyhow::Result<()> {
+    house.tell_to_die(&format!("{}:abort@{nth}", point.name))?;
+    let _starting_already = signal(house, point.target, Signal::KILL);
+    match point.provoke {
+        Provoke::Nothing => Ok(()),
+        Provoke::Edit => house.edit_a_link().await,
+        Provoke::FlushAll => tokio::time::timeout(ORDER_LIMIT, flush_all(house)).await?,
     }
 }
 

@@ -76,6 +76,17 @@ impl Codes {
         }
     }
 
+    /// All of them, in order.
+    pub fn all(&self) -> Vec<String> {
+        let mut code = Vec::new();
+        let mut text = |position| {
+            code.clear();
+            self.write(position, &mut code);
+            String::from_utf8_lossy(&code).into_owned()
+        };
+        (0..self.count()).map(&mut text).collect()
+    }
+
     /// Appends the code at `position`, which must be below [`Self::count`].
     pub fn write(&self, position: u64, out: &mut Vec<u8>) {
         match self {

@@ -22,6 +22,9 @@ pub(super) struct Report {
     pub(super) kills: u64,
     /// Everything that was done, by kind.
     pub(super) acts: BTreeMap<String, u64>,
+    /// At which points the aggregator died, and how often.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) fired: BTreeMap<String, u64>,
     /// What could not be done: its target was just down.
     pub(super) missed: u64,
     pub(super) post_seconds: f64,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use runtime::{Invalid, Problems, clock};
 
 use super::judge::Payouts;
+use crate::chaos::points::OF_ORDERS;
 use crate::chaos::schedule::{Target, Wishes};
+use crate::chaos::settings::points;
 use crate::span;
 
 /// More would not fit into the memory that compares them.
@@ -57,6 +59,10 @@ pub struct Args {
     /// No chaos: measure how fast orders are settled, beside a bare insert of the same rows
     #[arg(long, env = "LOADTEST_THROUGHPUT", conflicts_with_all = ["payouts", "seconds"])]
     throughput: bool,
+
+    /// Instead of killing at random, let the aggregator die at every named point in turn; debug builds have points
+    #[arg(long, env = "LOADTEST_FAIL_POINTS")]
+    fail_points: bool,
 
     /// Leave the folder behind even if all is well
     #[arg(long, env = "LOADTEST_KEEP")]
@@ -117,6 +123,7 @@ impl Args {
             NEVER => Some(None),
             text => span::parse(&mut problems, "--kill-every", text, LONGEST).map(Some),
         };
+        let points = points(&mut problems, self.fail_points, &OF_ORDERS);
         problems.finish(|| {
             Some(Config {
                 orders: self.orders,
@@ -131,6 +138,7 @@ impl Args {
                     targets: Target::OF_ORDERS.to_vec(),
                     flushall_every: None,
                     stop_redis: None,
+                    points,
                 }),
                 at_least: at_least?,
                 payouts: if self.payouts { Payouts::Some } else { Payouts::None },

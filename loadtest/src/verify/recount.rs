@@ -3,7 +3,7 @@
 //! It shares the vocabulary with the product, not the way: no batches, buckets or scripts, one addition a record.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use common::flush::Watermark;
@@ -39,24 +39,24 @@ pub struct Recount {
     pub disagreeing: u64,
 }
 
-/// How far the journal goes now.
-pub fn ends(dir: &Path, partitions: Partitions) -> anyhow::Result<Marks> {
+/// How far the journals go now.
+pub fn ends(journals: &[PathBuf], partitions: Partitions) -> anyhow::Result<Marks> {
     let mut marks = Marks::new();
-    read(dir, |lane, record| step(&mut marks, lane, partitions, record))?;
+    read(journals, |lane, record| step(&mut marks, lane, partitions, record))?;
     Ok(marks)
 }
 
 impl Recount {
     /// Counts every record up to the watermark, and looks for the accepted clicks among all of them.
     pub fn of(
-        dir: &Path,
+        journals: &[PathBuf],
         partitions: Partitions,
         watermark: &Marks,
         accepted: &Accepted,
     ) -> anyhow::Result<Self> {
         let mut recount = Self { found: vec![false; accepted.clicks.len()], ..Self::default() };
         let mut last = (Lane(0), Seq::ZERO);
-        read(dir, |lane, record| {
+        read(journals, |lane, record| {
             recount.disordered += u64::from((lane, record.seq) <= last && lane == last.0);
             last = (lane, record.seq);
             if let Some(position) = accepted.position(lane, record.seq) {
@@ -107,13 +107,17 @@ fn step(marks: &mut Marks, lane: Lane, partitions: Partitions, record: &Record) 
     mark.claim += 1;
 }
 
-fn read(dir: &Path, visit: impl FnMut(Lane, &Record)) -> anyhow::Result<()> {
-    let survey = journal::read_dir(dir, visit).with_context(|| format!("cannot read {}", dir.display()))?;
-    anyhow::ensure!(
-        survey.unreadable == 0,
-        "{} files in {} are no segments",
-        survey.unreadable,
-        dir.display()
-    );
+/// Reads the journals of several edges, one after the other: no lane is in two of them.
+fn read(journals: &[PathBuf], mut visit: impl FnMut(Lane, &Record)) -> anyhow::Result<()> {
+    for dir in journals {
+        let survey =
+            journal::read_dir(dir, &mut visit).with_context(|| format!("cannot read {}", dir.display()))?;
+        anyhow::ensure!(
+            survey.unreadable == 0,
+            "{} files in {} are no segments",
+            survey.unreadable,
+            dir.display()
+        );
+    }
     Ok(())
 }
