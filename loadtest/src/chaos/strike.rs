@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use onebox::identity::Identity;
+use runtime::clock;
 use rustix::process::Signal;
 
 use super::house::House;
@@ -12,6 +13,13 @@ use super::schedule::{Act, Target};
 
 /// A Redis that does not answer by then is dead or frozen: the order is not given.
 const ORDER_LIMIT: Duration = Duration::from_secs(2);
+
+/// A point that is not passed by then is passed another time, or never.
+const PASS_LIMIT: Duration = Duration::from_secs(15);
+/// `onebox` starts at once again what has lived for a second; what dies sooner waits ever longer.
+const RECOVERY: Duration = Duration::from_millis(1_200);
+/// Between two looks whether a point was passed.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Whether an act was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,15 +47,23 @@ pub async fn strike(house: &House, act: Act) -> Done {
     }
 }
 
-/// Tells the next process of a service where to die, ends the one that runs, and has the point passed.
+/// Tells the next process of a service where to die, ends the one that runs, has the point passed, and waits until it
+/// was, and for the process after that.
 async fn arm(house: &House, point: Point, nth: u64) -> anyhow::Result<()> {
+    let (before, begun) = (house.fired()?, clock::monotonic());
     house.tell_to_die(&format!("{}:abort@{nth}", point.name))?;
     let _starting_already = signal(house, point.target, Signal::KILL);
     match point.provoke {
-        Provoke::Nothing => Ok(()),
-        Provoke::Edit => house.edit_a_link().await,
-        Provoke::FlushAll => tokio::time::timeout(ORDER_LIMIT, flush_all(house)).await?,
+        Provoke::Nothing => {}
+        Provoke::Edit => house.edit_a_link().await?,
+        Provoke::FlushAll => tokio::time::timeout(ORDER_LIMIT, flush_all(house)).await??,
     }
+    while house.fired()? == before {
+        ensure!(begun.elapsed() < PASS_LIMIT, "nobody passed {}", point.name);
+        tokio::time::sleep(POLL).await;
+    }
+    tokio::time::sleep(RECOVERY).await;
+    Ok(())
 }
 
 fn signal(house: &House, target: Target, signal: Signal) -> Done {
