@@ -23,7 +23,7 @@ pub struct Range {
 pub enum Unowned {
     /// Nobody serves some keys now.
     #[error("has {0} slots without an owner; wait for a failover, or see `CLUSTER NODES`")]
-    Slots(u16),
+    Slots(u32),
     /// A node does not know how others reach it.
     #[error("has a node that does not know its own address; set cluster-announce-ip there")]
     Address,
@@ -31,17 +31,20 @@ pub enum Unowned {
 
 /// Every owner once.
 pub fn owners(ranges: impl IntoIterator<Item = Range>) -> Result<Vec<(String, u16)>, Unowned> {
-    let (mut owners, mut owned) = (Vec::new(), 0);
+    let (mut owners, mut owned) = (Vec::new(), 0_u32);
     for range in ranges {
         if range.host.is_empty() {
             return Err(Unowned::Address);
         }
-        owned += range.last.saturating_sub(range.first) + 1;
+        owned += u32::from(range.last.saturating_sub(range.first)) + 1;
         owners.push((range.host, range.port));
     }
     owners.sort();
     owners.dedup();
-    if owned == SLOTS { Ok(owners) } else { Err(Unowned::Slots(SLOTS.saturating_sub(owned))) }
+    match u32::from(SLOTS).checked_sub(owned) {
+        Some(0) => Ok(owners),
+        unowned => Err(Unowned::Slots(unowned.unwrap_or_default())),
+    }
 }
 
 #[cfg(test)]
@@ -62,7 +65,7 @@ mod tests {
     #[test]
     fn a_hole_is_noticed() {
         assert_eq!(owners([range(0, 16_000, 1)]), Err(Unowned::Slots(383)));
-        assert_eq!(owners([]), Err(Unowned::Slots(SLOTS)));
+        assert_eq!(owners([]), Err(Unowned::Slots(u32::from(SLOTS))));
         let lost = Range { host: String::new(), ..range(0, SLOTS - 1, 1) };
         assert_eq!(owners([lost]), Err(Unowned::Address));
     }

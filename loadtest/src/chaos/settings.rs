@@ -101,7 +101,7 @@ impl Args {
         }
         let codes = problems.check("--links", Codes::numbered(PREFIX, self.links));
         let targets = problems.check("--only", targets(&self.only));
-        let points = points(&mut problems, self.fail_points, &OF_CLICKS);
+        let points = points(&mut problems, self.fail_points.then_some(&OF_CLICKS));
         let folder = if self.keep { Folder::Kept } else { Folder::Removed };
         problems.finish(|| {
             Some(Config {
@@ -122,15 +122,13 @@ impl Args {
     }
 }
 
-/// The points to die at, if that is wished and this build's services have any.
-pub(crate) fn points(problems: &mut Problems, wished: bool, of: &'static [Point]) -> &'static [Point] {
-    if wished && !failpoint::are_compiled_in() {
-        problems.add(
-            "--fail-points",
-            "this build has none: build without --release, or with --features runtime/failpoints",
-        );
+/// The points to die at, if any are wished and this build's services have them.
+pub(crate) fn points(problems: &mut Problems, wished: Option<&'static [Point]>) -> &'static [Point] {
+    if wished.is_some() && !failpoint::are_compiled_in() {
+        let remedy = "this build has none: build without --release, or with --features runtime/failpoints";
+        problems.add("--fail-points", remedy);
     }
-    if wished { of } else { &[] }
+    wished.unwrap_or_default()
 }
 
 fn targets(only: &[String]) -> Result<Vec<Target>, String> {
