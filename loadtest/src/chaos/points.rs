@@ -36,7 +36,7 @@ const fn bridge(name: &'static str, provoke: Provoke) -> Point {
 }
 
 /// Those that a click, or a link, passes on its way.
-pub const OF_CLICKS: [Point; 19] = [
+pub static OF_CLICKS: [Point; 19] = [
     edge("record.stored"),
     edge("ship.before_apply"),
     edge("ship.applied"),
@@ -59,7 +59,7 @@ pub const OF_CLICKS: [Point; 19] = [
 ];
 
 /// Those that an order, or a payout, passes on its way.
-pub const OF_ORDERS: [Point; 13] = [
+pub static OF_ORDERS: [Point; 13] = [
     bridge("settle.taken", Provoke::Nothing),
     bridge("settle.judged", Provoke::Nothing),
     bridge("settle.written", Provoke::Nothing),

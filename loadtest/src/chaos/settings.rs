@@ -101,7 +101,7 @@ impl Args {
         }
         let codes = problems.check("--links", Codes::numbered(PREFIX, self.links));
         let targets = problems.check("--only", targets(&self.only));
-        let points = points(&mut problems, self.fail_points.then_some(&OF_CLICKS));
+        let points = points(&mut problems, self.fail_points.then_some(&OF_CLICKS[..]));
         let folder = if self.keep { Folder::Kept } else { Folder::Removed };
         problems.finish(|| {
             Some(Config {

@@ -123,7 +123,7 @@ impl Args {
             NEVER => Some(None),
             text => span::parse(&mut problems, "--kill-every", text, LONGEST).map(Some),
         };
-        let points = points(&mut problems, self.fail_points.then_some(&OF_ORDERS));
+        let points = points(&mut problems, self.fail_points.then_some(&OF_ORDERS[..]));
         problems.finish(|| {
             Some(Config {
                 orders: self.orders,
