@@ -31,17 +31,15 @@ fn die_at(points: &[Point], arguments: &[&str], must_be_zero: &[&str]) -> Result
 
 #[test]
 fn a_death_at_any_point_of_a_click_loses_and_doubles_nothing() -> Result<()> {
-    let arguments = ["chaos", "--seconds", "75", "--rate", "200", "--kill-every", "1s", "--links", "100"];
+    let arguments =
+        ["chaos", "--seconds", "75", "--rate", "200", "--kill-every", "1s", "--links", "100", "--seed", "3"];
     let wrong = ["lost", "doubled", "failed", "wrong_answers", "unexplained_failures", "sketch_mismatches"];
-    die_at(&OF_CLICKS, &[&arguments[..], &["--seed", "3"]].concat(), &wrong)
+    die_at(&OF_CLICKS, &arguments, &wrong)
 }
 
 #[test]
 fn a_death_at_any_point_of_an_order_leaves_the_books_right() -> Result<()> {
-    let arguments = ["orders", "--orders", "2000", "--kill-every", "1s", "--seconds", "75", "--payouts"];
-    die_at(
-        &OF_ORDERS,
-        &[&arguments[..], &["--seed", "3"]].concat(),
-        &["differences", "violations", "refused"],
-    )
+    let arguments =
+        ["orders", "--orders", "2000", "--kill-every", "1s", "--seconds", "75", "--payouts", "--seed", "3"];
+    die_at(&OF_ORDERS, &arguments, &["differences", "violations", "refused"])
 }

@@ -48,7 +48,9 @@ fn an_edge_serves_and_counts_on_a_cluster() -> Result<()> {
     let _: String = redis.xadd(LINKS_LOG, "*", &[("e", serde_json::to_string(&changed)?)])?;
     until("the change is served", || Ok(edge.get("/demo1", "")?.contains("/changed")))?;
     put(&mut redis, &link(LINKS + 1))?;
-    edge.click(&format!("demo{}", LINKS + 1))?;
+    until("a link that nobody announced is asked for", || {
+        Ok(edge.click(&format!("demo{}", LINKS + 1)).is_ok())
+    })?;
 
     // The stream's and a partition's slots move to other masters, and one master dies.
     for key in [LINKS_LOG, "{p00}:w", "l:demo1"] {
