@@ -10,7 +10,7 @@ use aggregator::jobs::publish::{Pace, Repairs, Upkeep, publish_pending, reconcil
 use aggregator::migrate::migrate;
 use common::ids::{LinkId, Partition, Partitions};
 use common::time::Hour;
-use common::wire::{Count, LINKS_GENERATION, PartitionKeys, script};
+use common::wire::{Count, LINKS_GENERATION, PartitionKeys, Stamps, script};
 use onebox::servers::{RedisCluster, SharedPostgres, shared_postgres};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
@@ -69,7 +69,7 @@ impl Town {
     /// Counts one click more in the partition, as an edge would.
     async fn count(&self, from: u64) {
         let (keys, mut name) = (PartitionKeys::new(PARTITION), Vec::new());
-        Count::Human(LinkId(1), Hour(495_000)).write(&mut name);
+        Count::Human(LinkId(1), Hour(495_000)).write(&mut Stamps::default(), &mut name);
         let apply = Script::new(script::APPLY);
         let mut call = apply.prepare_invoke();
         call.key(&keys.end).key(&keys.base).key(&keys.counts).key(&keys.claim);
