@@ -173,7 +173,8 @@ impl Table {
     pub fn unseen(&self, load: u32) -> Vec<Code> {
         let mut codes = Vec::new();
         for shard in &self.shards {
-            codes.extend(shard.read().iter().filter(|known| known.seen < load).map(|known| known.code));
+            let shard = shard.read();
+            codes.extend(shard.iter().filter(|known| known.seen < load).filter_map(|known| known.code));
         }
         codes
     }
