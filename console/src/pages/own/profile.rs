@@ -73,10 +73,7 @@ pub(super) async fn change(State(app): State<App>, visit: Visit, request: Reques
         Err(failure) => return visit.failed(failure),
     };
     let changed = async {
-        let version = match fields.value("version") {
-            "" => IfMatch::any(),
-            version => IfMatch::only(version),
-        };
+        let version = IfMatch::only(fields.value("version"));
         let change: Change = fields.read(&SHAPE)?;
         amend_own(&app, &visit.caller, &version, change).await
     };
