@@ -22,6 +22,7 @@ pub(crate) const BROWSER: &str =
 
 pub(crate) struct House {
     folder: tempfile::TempDir,
+    flags: &'static [&'static str],
     onebox: Child,
     pub(crate) database_url: String,
     pub(crate) redis_url: String,
@@ -79,34 +80,58 @@ impl House {
         Self::open_with(&["--no-history"])
     }
 
-    fn open_with(flags: &[&str]) -> Result<Self> {
+    /// Opens a house with the demo's past, where nothing happens now.
+    pub(crate) fn open_demo_with_history() -> Result<Self> {
+        Self::open_with(&["--no-traffic"])
+    }
+
+    fn open_with(flags: &'static [&'static str]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("linkledger-").tempdir()?;
-        let free = "127.0.0.1:0";
-        let onebox = Command::new(binary("onebox"))
-            .args(["up", "--redirect-listen", free, "--console-listen", free])
-            .args(flags)
-            .args(["--redirector-admin", free, "--aggregator-admin", free, "--console-admin", free])
-            .arg("--data-dir")
-            .arg(folder.path())
-            .env_remove("DATABASE_URL")
-            .env_remove("REDIS_URL")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(folder.path().join("onebox.log"))?)
-            .spawn()
-            .context("onebox up")?;
-        let mut house = Self { folder, onebox, database_url: String::new(), redis_url: String::new() };
-        house.wait_until_ready().with_context(|| house.logs())?;
+        let onebox = up(folder.path(), flags)?;
+        let mut house = Self { folder, flags, onebox, database_url: String::new(), redis_url: String::new() };
+        house.settle_in()?;
+        Ok(house)
+    }
+
+    /// Stops everything in good order and starts it again in the same folder.
+    pub(crate) fn reopen(&mut self) -> Result<()> {
+        self.close();
+        self.onebox = up(self.folder.path(), self.flags)?;
+        self.settle_in()
+    }
+
+    fn settle_in(&mut self) -> Result<()> {
+        self.wait_until_ready().with_context(|| self.logs())?;
         let env =
-            Command::new(binary("onebox")).arg("env").arg("--data-dir").arg(house.folder.path()).output()?;
+            Command::new(binary("onebox")).arg("env").arg("--data-dir").arg(self.folder.path()).output()?;
         for line in String::from_utf8(env.stdout)?.lines() {
             match line.split_once('=') {
-                Some(("DATABASE_URL", url)) => url.clone_into(&mut house.database_url),
-                Some(("REDIS_URL", url)) => url.clone_into(&mut house.redis_url),
+                Some(("DATABASE_URL", url)) => url.clone_into(&mut self.database_url),
+                Some(("REDIS_URL", url)) => url.clone_into(&mut self.redis_url),
                 _ => bail!("onebox env said {line:?}"),
             }
         }
-        Ok(house)
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        // Ask it to stop everything; if it does not, end it: the next start in this folder would clean up.
+        let pid = Pid::from_child(&self.onebox);
+        _ = kill_process(pid, Signal::TERM);
+        let began = runtime::clock::monotonic();
+        while began.elapsed() < SOON {
+            if !matches!(self.onebox.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        _ = self.onebox.kill();
+        _ = self.onebox.wait();
+    }
+
+    /// What `onebox` itself has said since it was started.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.data().join("onebox.log")).unwrap_or_default()
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -292,19 +317,26 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        // Ask it to stop everything; if it does not, end it: the next start in this folder would clean up.
-        let pid = Pid::from_child(&self.onebox);
-        _ = kill_process(pid, Signal::TERM);
-        let began = runtime::clock::monotonic();
-        while began.elapsed() < SOON {
-            if !matches!(self.onebox.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        _ = self.onebox.kill();
-        _ = self.onebox.wait();
+        self.close();
     }
+}
+
+/// `onebox up` in this folder, on free ports.
+fn up(folder: &Path, flags: &[&str]) -> Result<Child> {
+    let free = "127.0.0.1:0";
+    Command::new(binary("onebox"))
+        .args(["up", "--redirect-listen", free, "--console-listen", free])
+        .args(flags)
+        .args(["--redirector-admin", free, "--aggregator-admin", free, "--console-admin", free])
+        .arg("--data-dir")
+        .arg(folder)
+        .env_remove("DATABASE_URL")
+        .env_remove("REDIS_URL")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(folder.join("onebox.log"))?)
+        .spawn()
+        .context("onebox up")
 }
 
 /// One GET on a connection of its own.

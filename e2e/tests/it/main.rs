@@ -4,6 +4,7 @@ mod audit;
 mod chaos;
 mod cluster;
 mod demo;
+mod demo_history;
 mod deploy;
 mod fail_points;
 mod flush_million;
