@@ -12,7 +12,6 @@ mod link;
 mod links;
 mod live;
 mod mails;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pages that use all of it are being written"))]
 mod markup;
 pub(crate) mod message;
 mod money;
