@@ -3,10 +3,10 @@
 //! One cursor for each lane and partition, one call in flight for each cursor. Whatever is repeated, lost or
 //! reordered on the way, an interval is added only if the bucket ends exactly where it begins.
 
-use crate::ids::{LinkId, Seq};
+use crate::ids::{Lane, LinkId, Partition, Seq};
 use crate::time::{Day, Hour, Millis};
 use crate::traffic::{Browser, Channel, Country, Device, Os};
-use crate::wire::{Count, Record, RecordFlags};
+use crate::wire::{Count, PartitionKeys, Record, RecordFlags, Stamps, digits};
 
 /// Where Redis stands for one lane and partition, as far as the edge knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +29,82 @@ pub enum Answer {
     EndsAt(Seq),
     /// The batch is not counted; the lane is unknown.
     Missing,
+}
+
+impl Answer {
+    /// The two words of a reply of `apply`. `None`: no reply it can give.
+    pub fn parse(kind: &str, seq: &str) -> Option<Self> {
+        let seq = || seq.parse().ok().map(Seq);
+        match kind {
+            "OK" => seq().map(Self::Counted),
+            "STALE" => seq().map(Self::EndsAt),
+            "MISSING" => Some(Self::Missing),
+            _ => None,
+        }
+    }
+}
+
+/// One call of `apply`, but for what it adds.
+#[derive(Debug, Clone, Copy)]
+pub struct Call {
+    /// Whose records are sent.
+    pub lane: Lane,
+    /// Those of this partition.
+    pub partition: Partition,
+    /// They follow this one.
+    pub from: Seq,
+    /// The last of them.
+    pub to: Seq,
+    /// Redis does not know the lane: it may begin at `from`.
+    pub opens_lane: bool,
+    /// The lane's records of this partition up to `to`, all it ever had.
+    pub claim: u64,
+    /// How many are sent.
+    pub records: usize,
+}
+
+impl Call {
+    /// How many arguments [`Self::write`] hands out.
+    pub fn arguments(sums: &Sums) -> usize {
+        13 + sums.counts.len() * 2 + sums.sketches.len() * 2 + sums.visitors.len()
+    }
+
+    /// Hands out what follows the script's name: the number of keys, the keys, and the arguments that
+    /// [`crate::wire::script::APPLY`] describes.
+    pub fn write(&self, keys: &PartitionKeys, sums: &Sums, mut argument: impl FnMut(&[u8])) {
+        let Sums { counts, sketches, visitors } = sums;
+        let (mut stamps, mut text) = (Stamps::default(), Vec::with_capacity(64));
+        number(4 + sketches.len() as u64, &mut text, &mut argument);
+        for key in [&keys.end, &keys.base, &keys.counts, &keys.claim] {
+            argument(key.as_bytes());
+        }
+        for (link, day, _) in sketches {
+            keys.write_sketch(*link, *day, &mut stamps, &mut text);
+            argument(&text);
+        }
+        let place = [u64::from(self.lane.0), self.from.0, self.to.0, u64::from(self.opens_lane), self.claim];
+        let sizes = [counts.len() as u64, sketches.len() as u64, SKETCH_TTL.0];
+        for n in place.into_iter().chain(sizes) {
+            number(n, &mut text, &mut argument);
+        }
+        for (count, n) in counts {
+            count.write(&mut stamps, &mut text);
+            argument(&text);
+            number(u64::from(*n), &mut text, &mut argument);
+        }
+        let mut rest = visitors.iter();
+        for (.., own) in sketches {
+            number(u64::from(*own), &mut text, &mut argument);
+            rest.by_ref().take(*own as usize).for_each(|visitor| argument(&visitor.to_le_bytes()));
+        }
+    }
+}
+
+/// Hands out a number in decimal; `text` is memory for it.
+fn number(n: u64, text: &mut Vec<u8>, argument: &mut impl FnMut(&[u8])) {
+    text.clear();
+    digits::push(n, text);
+    argument(text);
 }
 
 impl Cursor {

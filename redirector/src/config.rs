@@ -8,12 +8,13 @@ use clap::Parser;
 use common::ids::{Lane, Partitions};
 use common::secret::Master;
 use common::token::KeyStates;
+use common::wire::HEADER_BYTES;
 use ipnet::IpNet;
 use runtime::{CommonArgs, Invalid, Problems, SecretSource};
 
 use crate::catalog::CatalogConfig;
 use crate::handler::{Countries, Proxies};
-use crate::journal::{Ack, HEADER_BYTES, JournalConfig, SPARES};
+use crate::journal::{Ack, JournalConfig, SPARES};
 use crate::server::Limits;
 use crate::store::Store;
 

@@ -6,7 +6,6 @@
 
 mod file;
 mod folder;
-mod header;
 mod keeper;
 mod log;
 mod segment;
@@ -29,7 +28,6 @@ use self::folder::Folder;
 use self::writer::Supply;
 
 pub use self::file::SegmentFile;
-pub use self::header::{HEADER_BYTES, Header};
 pub use self::keeper::Room;
 pub use self::log::{LaneLog, Refused, Scanned};
 pub use self::survey::{Survey, read_dir};

@@ -15,7 +15,7 @@ const PAIRS: [[u8; 2]; 100] = {
 };
 
 /// Appends `n` to `out`.
-pub(super) fn push(mut n: u64, out: &mut Vec<u8>) {
+pub(crate) fn push(mut n: u64, out: &mut Vec<u8>) {
     const LONGEST: usize = 20;
     let mut digits = [0; LONGEST];
     let mut at = LONGEST;

@@ -9,10 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use common::ids::Seq;
-use common::wire::{RECORD_BYTES, Record};
-
-use super::header::{HEADER_BYTES, Header};
+use common::wire::{HEADER_BYTES, RECORD_BYTES, Record, SegmentHeader};
 
 /// Records read with one system call: 16 KiB, small enough to stay in the fast caches.
 const CHUNK: u32 = 256;
@@ -33,7 +30,7 @@ pub struct SegmentFile {
     /// Where it is.
     pub path: PathBuf,
     /// What it says of itself.
-    pub header: Header,
+    pub header: SegmentHeader,
     pub(super) file: File,
     seed: u32,
     /// How many records it has, once no more are written to it.
@@ -55,12 +52,12 @@ impl SegmentFile {
         if bytes == [0; HEADER_BYTES] {
             return Ok(Found::Spare);
         }
-        let Some(header) = Header::decode(&bytes) else { return Ok(Found::Unreadable) };
+        let Some(header) = SegmentHeader::decode(&bytes) else { return Ok(Found::Unreadable) };
         Ok(Found::Segment(Self::new(path.to_owned(), header, file)))
     }
 
     /// A segment whose header is known, because it was just written.
-    pub(super) fn new(path: PathBuf, header: Header, file: File) -> Self {
+    pub(super) fn new(path: PathBuf, header: SegmentHeader, file: File) -> Self {
         Self { path, seed: header.seed(), header, file, sealed: OnceLock::new() }
     }
 
@@ -95,9 +92,7 @@ impl SegmentFile {
             let got = read_up_to(&self.file, &mut chunk[..wanted], at)?;
             for bytes in chunk[..got].chunks_exact(RECORD_BYTES) {
                 let bytes = bytes.try_into().expect("chunks are exact");
-                let expected = self.header.first.checked_add(index).map(|n| Seq::new(self.header.epoch, n));
-                let record = Record::decode(bytes, self.seed).filter(|record| Some(record.seq) == expected);
-                if visit(record).is_break() {
+                if visit(self.header.record(self.seed, index, bytes)).is_break() {
                     return Ok(());
                 }
                 index += 1;

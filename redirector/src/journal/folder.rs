@@ -8,18 +8,17 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use common::ids::{Lane, Partitions, Seq};
+use common::wire::{
+    HEADER_BYTES, LANE_LOCK, RECORD_BYTES, lane_folder, lane_of_folder, number_of_segment, segment_file,
+};
 use tracing::{info, warn};
 
 use super::file::{Found, SegmentFile};
-use super::header::HEADER_BYTES;
-use common::wire::RECORD_BYTES;
 
 /// 2024-01-01T00:00:00Z: epochs are seconds since then, so they fit 31 bits until 2092.
 const EPOCH_ZERO: u64 = 1_704_067_200;
 
-const LOCK: &str = "lock";
 const META: &str = "epoch";
-const SUFFIX: &str = "seg";
 
 /// A lane's folder, locked for as long as this lives.
 #[derive(Debug)]
@@ -49,15 +48,19 @@ pub(super) struct Recovered {
 impl Folder {
     /// The folder of a lane below the journal's root.
     pub(super) fn path_of(root: &Path, lane: Lane) -> PathBuf {
-        root.join(lane.edge().to_string()).join(format!("lane-{:02}", lane.slot()))
+        root.join(lane_folder(lane))
     }
 
     /// Creates the folder if need be and takes its lock. `None`: another process has it.
     pub(super) fn lock(root: &Path, lane: Lane) -> io::Result<Option<Self>> {
         let path = Self::path_of(root, lane);
         DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
-        let lock =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path.join(LOCK))?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.join(LANE_LOCK))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(Self { lane, path, _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -85,9 +88,9 @@ impl Folder {
         Ok(epoch)
     }
 
-    /// The path of the file with this number. Numbers grow, so names sort by age.
+    /// The path of the file with this number.
     pub(super) fn file(&self, number: u64) -> PathBuf {
-        self.path.join(format!("{number:012}.{SUFFIX}"))
+        self.path.join(segment_file(number))
     }
 
     /// Reads what an earlier owner left, seals it, and puts aside what cannot be read.
@@ -168,10 +171,9 @@ fn put_aside(path: &Path) -> anyhow::Result<()> {
 pub(super) fn segment_files(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let number = path.file_stem().and_then(|s| s.to_str()).and_then(|s| s.parse().ok());
-        if let (Some(number), true) = (number, path.extension().is_some_and(|e| e == SUFFIX)) {
-            files.push((number, path));
+        let entry = entry?;
+        if let Some(number) = entry.file_name().to_str().and_then(number_of_segment) {
+            files.push((number, entry.path()));
         }
     }
     files.sort_unstable();
@@ -183,11 +185,11 @@ pub(super) fn lanes_below(root: &Path) -> io::Result<Vec<Lane>> {
     let mut lanes = Vec::new();
     for edge in std::fs::read_dir(root)? {
         let edge = edge?;
-        let Some(number) = edge.file_name().to_str().and_then(|s| s.parse().ok()) else { continue };
+        let name = edge.file_name();
+        let Some(number) = name.to_str().filter(|name| name.parse::<u16>().is_ok()) else { continue };
         for folder in std::fs::read_dir(edge.path())? {
             let name = folder?.file_name();
-            let slot = name.to_str().and_then(|s| s.strip_prefix("lane-")).and_then(|s| s.parse().ok());
-            lanes.extend(slot.and_then(|slot| Lane::new(number, slot)));
+            lanes.extend(name.to_str().and_then(|name| lane_of_folder(number, name)));
         }
     }
     lanes.sort_unstable();

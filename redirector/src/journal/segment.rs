@@ -9,11 +9,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::wire::RECORD_BYTES;
+use common::wire::{HEADER_BYTES, RECORD_BYTES};
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{FallocateFlags, fallocate};
-
-use super::header::HEADER_BYTES;
 
 const WORD: usize = size_of::<u64>();
 const RECORD_WORDS: usize = RECORD_BYTES / WORD;

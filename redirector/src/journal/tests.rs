@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::ids::{Lane, LinkId, Partition, Partitions, Seq, VendorId};
 use common::traffic::{Browser, Channel, Country, Device, Os};
-use common::wire::{RECORD_BYTES, Record, RecordFlags};
+use common::wire::{HEADER_BYTES, RECORD_BYTES, Record, RecordFlags};
 use proptest::prelude::*;
 
 use super::*;

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::ids::Seq;
-use common::wire::Record;
+use common::wire::{Record, SegmentHeader};
 use parking_lot::Mutex;
 
 use super::file::SegmentFile;
-use super::header::Header;
 use super::log::LaneLog;
 use super::segment::Segment;
 
@@ -99,7 +98,7 @@ impl Writer {
             full.file.seal(full.index);
         }
         let spare = self.supply.spares.lock().pop_front().ok_or(JournalFull)?;
-        let header = Header {
+        let header = SegmentHeader {
             lane: self.log.lane,
             epoch: self.epoch,
             first: n,

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use common::ids::{Lane, Partition, Seq};
-use common::ship::{Answer, SKETCH_TTL, Sums};
-use common::wire::{PartitionKeys, Stamps, script};
+use common::ship::{Answer, Call, Sums};
+use common::wire::{PartitionKeys, script};
 use futures_util::future::try_join_all;
 use redis::{Arg, Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use runtime::failpoint::pass;
 
-use super::lane::Call;
 use crate::store::Connection;
 
 /// How long an answer may take. Redis works a call off in two milliseconds; after this its outcome is unknown.
@@ -40,27 +39,10 @@ impl Speech {
     /// The command that sends a batch.
     pub(super) fn command(&self, call: &Call, sums: &Sums) -> Cmd {
         let keys = &self.keys[usize::from(call.partition.0)];
-        let Sums { counts, sketches, visitors } = sums;
-        let arguments = 15 + counts.len() * 2 + sketches.len() * 2 + visitors.len();
-        let mut cmd = Cmd::with_capacity(arguments, 64 + 24 * arguments);
-        let (mut stamps, mut text) = (Stamps::default(), Vec::with_capacity(64));
-        cmd.arg("EVALSHA").arg(&self.apply_hash).arg(4 + sketches.len());
-        cmd.arg(&keys.end).arg(&keys.base).arg(&keys.counts).arg(&keys.claim);
-        for (link, day, _) in sketches {
-            keys.write_sketch(*link, *day, &mut stamps, &mut text);
-            cmd.arg(&text);
-        }
-        cmd.arg(call.lane.0).arg(call.from.0).arg(call.to.0).arg(u8::from(call.opens_lane)).arg(call.claim);
-        cmd.arg(counts.len()).arg(sketches.len()).arg(SKETCH_TTL.0);
-        for (count, n) in counts {
-            count.write(&mut stamps, &mut text);
-            cmd.arg(&text).arg(n);
-        }
-        let mut rest = visitors.iter();
-        for (.., own) in sketches {
-            cmd.arg(own);
-            rest.by_ref().take(*own as usize).for_each(|visitor| _ = cmd.arg(&visitor.to_le_bytes()[..]));
-        }
+        let arguments = Call::arguments(sums);
+        let mut cmd = Cmd::with_capacity(arguments + 2, 64 + 24 * arguments);
+        cmd.arg("EVALSHA").arg(&self.apply_hash);
+        call.write(keys, sums, |argument| _ = cmd.arg(argument));
         cmd
     }
 
@@ -112,13 +94,7 @@ fn with_text(command: &Cmd) -> Cmd {
 }
 
 fn answer((kind, seq): (String, String)) -> RedisResult<Answer> {
-    let seq_at = || seq.parse().map(Seq).map_err(|_| unreadable("apply answered without a seq"));
-    match kind.as_str() {
-        "OK" => Ok(Answer::Counted(seq_at()?)),
-        "STALE" => Ok(Answer::EndsAt(seq_at()?)),
-        "MISSING" => Ok(Answer::Missing),
-        _ => Err(unreadable("apply gave an unknown answer")),
-    }
+    Answer::parse(&kind, &seq).ok_or_else(|| unreadable("apply gave an unknown answer"))
 }
 
 fn unreadable(what: &'static str) -> RedisError {

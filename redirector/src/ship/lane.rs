@@ -8,8 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::ids::{Lane, Partition, Seq};
-use common::ship::{Answer, BATCH_RECORDS, Batch, Cursor, Hit};
+use common::ids::{Partition, Seq};
+use common::ship::{Answer, BATCH_RECORDS, Batch, Call, Cursor, Hit};
 
 use crate::journal::LaneLog;
 
@@ -56,18 +56,6 @@ pub(super) struct Part {
     not_before: Option<Instant>,
     /// Redis has once held records of it.
     was_known: bool,
-}
-
-/// One call of `apply`, but for what it adds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Call {
-    pub(super) lane: Lane,
-    pub(super) partition: Partition,
-    pub(super) from: Seq,
-    pub(super) to: Seq,
-    pub(super) opens_lane: bool,
-    pub(super) claim: u64,
-    pub(super) records: usize,
 }
 
 impl ShipLane {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::ids::{LinkId, Partition, Partitions, Seq, VendorId};
-use common::ship::{Answer, Batch};
+use common::ship::{Answer, Batch, Call};
 use common::traffic::{Browser, Channel, Country, Device, Os};
-use common::wire::{Record, RecordFlags};
+use common::wire::{HEADER_BYTES, Record, RecordFlags};
 use proptest::prelude::*;
 
-use super::lane::{Call, ShipLane};
-use crate::journal::{Ack, HEADER_BYTES, Journal, JournalConfig, Writer};
+use super::lane::ShipLane;
+use crate::journal::{Ack, Journal, JournalConfig, Writer};
 
 const NOW_S: u64 = 1_795_132_800;
 /// Longer than any pause the shipper makes.

@@ -1,4 +1,5 @@
-//! The first 4 KiB of a segment: what makes its records readable, and how many came before them.
+//! A journal as it lies on disk: one folder for each lane, numbered segments in it, and in the first 4 KiB of each what
+//! makes its records readable and how many came before them.
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
@@ -13,12 +14,18 @@
 //! | 4092 | 4 | CRC-32C of everything before |
 //!
 //! The claims are running totals since the lane was born, so they survive restarts and the deletion of old segments.
+//! Records follow, each at its own place: one that stands elsewhere, or is of another segment, does not decode.
 
-use common::ids::{Lane, Partitions, Seq};
+use super::record::{RECORD_BYTES, Record};
+use crate::ids::{Lane, Partitions, Seq};
 
 /// A page: the records behind it stay aligned to cache lines and blocks.
 pub const HEADER_BYTES: usize = 4096;
 
+/// Locked by the process that owns the lane, as long as it lives.
+pub const LANE_LOCK: &str = "lock";
+
+const SUFFIX: &str = ".seg";
 const MAGIC: [u8; 8] = *b"LLJOURNL";
 const VERSION: u32 = 1;
 const CLAIMS_AT: usize = 40;
@@ -26,7 +33,7 @@ const CRC_AT: usize = HEADER_BYTES - 4;
 
 /// What a segment says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
+pub struct SegmentHeader {
     /// Whose records these are.
     pub lane: Lane,
     /// Which opening of the lane wrote them.
@@ -41,7 +48,7 @@ pub struct Header {
     pub claims: Vec<u64>,
 }
 
-impl Header {
+impl SegmentHeader {
     /// The seed of the records' checksums.
     pub fn seed(&self) -> u32 {
         crc32c::crc32c(&self.nonce)
@@ -50,6 +57,12 @@ impl Header {
     /// The seq of the first record.
     pub fn first_seq(&self) -> Seq {
         Seq::new(self.epoch, self.first)
+    }
+
+    /// Record `index` of the segment, or `None` when these bytes are not it: torn, never written, or of another place.
+    pub fn record(&self, seed: u32, index: u32, bytes: &[u8; RECORD_BYTES]) -> Option<Record> {
+        let seq = Seq::new(self.epoch, self.first.checked_add(index)?);
+        Record::decode(bytes, seed).filter(|record| record.seq == seq)
     }
 
     /// The bytes as they stand in the file.
@@ -90,12 +103,49 @@ impl Header {
     }
 }
 
+/// The folder of a lane below the journal's root.
+pub fn lane_folder(lane: Lane) -> String {
+    format!("{}/lane-{:02}", lane.edge(), lane.slot())
+}
+
+/// The lane whose folder is called so, in a folder called after its edge.
+pub fn lane_of_folder(edge: &str, folder: &str) -> Option<Lane> {
+    Lane::new(edge.parse().ok()?, folder.strip_prefix("lane-")?.parse().ok()?)
+}
+
+/// The name of the file with this number. Numbers grow, so names sort by age.
+pub fn segment_file(number: u64) -> String {
+    format!("{number:012}{SUFFIX}")
+}
+
+/// The number of the file with this name; `None` when it is no segment.
+pub fn number_of_segment(file: &str) -> Option<u64> {
+    file.strip_suffix(SUFFIX)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn header(partitions: u16) -> Header {
-        Header {
+    #[test]
+    fn names_are_pinned_and_come_back() {
+        let lane = Lane::new(3, 7).expect("a lane");
+        assert_eq!(
+            (lane_folder(lane).as_str(), segment_file(12).as_str()),
+            ("3/lane-07", "000000000012.seg")
+        );
+        assert_eq!(lane_of_folder("3", "lane-07"), Some(lane));
+        assert_eq!(number_of_segment("000000000012.seg"), Some(12));
+        for (edge, folder) in [("3", "lane-64"), ("1024", "lane-00"), ("x", "lane-00"), ("3", "07")] {
+            assert_eq!(lane_of_folder(edge, folder), None, "{edge}/{folder}");
+        }
+        for file in ["000000000012.bad", "lock", "x.seg"] {
+            assert_eq!(number_of_segment(file), None, "{file}");
+        }
+    }
+
+    fn header(partitions: u16) -> SegmentHeader {
+        SegmentHeader {
             lane: Lane(577),
             epoch: 60_000_000,
             first: 9,
@@ -108,7 +158,7 @@ mod tests {
     #[test]
     fn a_header_comes_back_with_as_many_claims_as_partitions() {
         for partitions in [1, 16, 128] {
-            assert_eq!(Header::decode(&header(partitions).encode()), Some(header(partitions)));
+            assert_eq!(SegmentHeader::decode(&header(partitions).encode()), Some(header(partitions)));
         }
     }
 
@@ -118,8 +168,8 @@ mod tests {
         for bit in (0..HEADER_BYTES * 8).step_by(7) {
             let mut torn = bytes;
             torn[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Header::decode(&torn), None, "bit {bit}");
+            assert_eq!(SegmentHeader::decode(&torn), None, "bit {bit}");
         }
-        assert_eq!(Header::decode(&[0; HEADER_BYTES]), None, "a spare");
+        assert_eq!(SegmentHeader::decode(&[0; HEADER_BYTES]), None, "a spare");
     }
 }
