@@ -1,6 +1,7 @@
 //! Settings: flags as typed, and the configuration they make once all of them are found good.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -77,7 +78,7 @@ pub struct Args {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Run all jobs until told to stop
     Run,
@@ -88,6 +89,11 @@ pub enum Command {
     },
     /// Bring the database to this version's schema; needs its owner
     Migrate,
+    /// Count what the journal of a machine that is gone holds and Postgres lacks; may be repeated and stopped at any time
+    ImportJournal {
+        /// The folder that its redirector had as `REDIRECTOR_JOURNAL_DIR`, or a copy of it
+        dir: PathBuf,
+    },
 }
 
 /// A job that can be run once.
@@ -130,7 +136,7 @@ pub struct Config {
 
 impl Command {
     /// Orders' tokens are verified by this command, so it cannot do without the programme's secret.
-    fn verifies_tokens(self) -> bool {
+    fn verifies_tokens(&self) -> bool {
         matches!(self, Self::Run | Self::Once { job: JobName::Settle })
     }
 }
@@ -151,7 +157,7 @@ impl Args {
         self.common.check(&mut problems);
         let database_url = problems.check("--database-url", database(self.database_url.as_ref()));
         let redis_url = problems.check("--redis-url", redis(&self.redis_url));
-        let command = self.command.unwrap_or(Command::Run);
+        let command = self.command.as_ref().unwrap_or(&Command::Run);
         let master = problems.check("--secret", master(command, self.secret.as_ref()));
         let token_keys = problems.check("--token-keys", self.token_keys.parse::<KeyStates>());
         let partitions = problems.check("--partitions", partitions(&self.partitions));
@@ -193,7 +199,7 @@ fn redis(source: &SecretSource) -> Result<Secret, String> {
     }
 }
 
-fn master(command: Command, source: Option<&SecretSource>) -> Result<Option<Master>, String> {
+fn master(command: &Command, source: Option<&SecretSource>) -> Result<Option<Master>, String> {
     match source {
         Some(source) => Master::parse(source.read()?.expose()).map(Some).map_err(|bad| bad.to_string()),
         None if command.verifies_tokens() => {
@@ -246,6 +252,8 @@ mod tests {
         assert_eq!(parse(&[]).command, None);
         assert_eq!(parse(&["migrate", "--partitions", "64"]).command, Some(Command::Migrate));
         assert_eq!(parse(&["once", "audit"]).command, Some(Command::Once { job: JobName::Audit }));
+        let import = Command::ImportJournal { dir: "/mnt/journal".into() };
+        assert_eq!(parse(&["import-journal", "/mnt/journal"]).command, Some(import));
         let config = parse(&["run", "--flush-interval", "200ms", "--partitions", "64", "--secret", SECRET])
             .validate()
             .expect("good");
@@ -295,6 +303,7 @@ mod tests {
             (&["once", "payout"], false),
             (&["once", "audit"], false),
             (&["migrate"], false),
+            (&["import-journal", "/mnt/journal"], false),
         ] {
             assert_eq!(parse(command).validate().is_err(), needs_it, "{command:?}");
             let with_secret: Vec<&str> = command.iter().copied().chain(["--secret", SECRET]).collect();

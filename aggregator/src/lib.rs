@@ -6,7 +6,9 @@
 pub mod args;
 pub mod audit;
 mod health;
+mod import;
 pub mod jobs;
+pub mod journal;
 mod listen;
 pub mod migrate;
 mod moment;
@@ -19,7 +21,8 @@ use runtime::Shutdown;
 
 pub use self::args::{Args, Command, Config};
 pub use self::health::Status;
-pub use self::once::once;
+pub use self::import::{Imported, import_journal};
+pub use self::once::{once, open_installed};
 use self::schedule::Schedule;
 pub use self::store::Stores;
 

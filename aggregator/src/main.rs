@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use aggregator::migrate::migrate;
-use aggregator::{Args, Command, Config, Status};
+use aggregator::{Args, Command, Config, Status, import_journal, open_installed};
 use clap::Parser as _;
 use runtime::Shutdown;
 use runtime::lifecycle::{GRACE, exit_code};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let (common, command) = (args.common.clone(), args.command.unwrap_or(Command::Run));
+    let (common, command) = (args.common.clone(), args.command.clone().unwrap_or(Command::Run));
     match args.validate() {
         Ok(config) => exit_code(&common.start_logging().and_then(|()| execute(command, config))),
         Err(invalid) => invalid.report(),
@@ -27,6 +27,11 @@ fn execute(command: Command, config: Config) -> anyhow::Result<()> {
         }
         Command::Once { job } => {
             println!("{}", tokio.block_on(aggregator::once(&config, job))?);
+            Ok(())
+        }
+        Command::ImportJournal { dir } => {
+            let import = async { import_journal(&open_installed(&config).await?, &dir).await };
+            println!("{}", tokio.block_on(import)?);
             Ok(())
         }
         Command::Migrate => tokio.block_on(migrate(config.database_url.expose(), config.partitions)),

@@ -16,14 +16,7 @@ use crate::store::Stores;
 
 /// Runs a job once and returns in one line what came of it. The audit prints its table first.
 pub async fn once(config: &Config, job: JobName) -> anyhow::Result<String> {
-    let stores = Stores::open(config.database_url.expose(), config.redis_url.expose(), config.partitions)?;
-    let mut postgres = stores.postgres.acquire().await.context("cannot reach Postgres")?;
-    let installed = installed_partitions(&mut postgres).await?;
-    check_partitions(
-        stores.partitions,
-        installed.context("Postgres has no schema yet: run `aggregator migrate`")?,
-    )?;
-    drop(postgres);
+    let stores = open_installed(config).await?;
     match job {
         JobName::Flush => flush(&stores).await,
         JobName::Publish => publish(&stores).await,
@@ -55,6 +48,19 @@ pub async fn once(config: &Config, job: JobName) -> anyhow::Result<String> {
             Ok("the books are right".to_owned())
         }
     }
+}
+
+/// Both stores, once Postgres has said that it was installed with as many partitions.
+pub async fn open_installed(config: &Config) -> anyhow::Result<Stores> {
+    let stores = Stores::open(config.database_url.expose(), config.redis_url.expose(), config.partitions)?;
+    let mut postgres = stores.postgres.acquire().await.context("cannot reach Postgres")?;
+    let installed = installed_partitions(&mut postgres).await?;
+    check_partitions(
+        stores.partitions,
+        installed.context("Postgres has no schema yet: run `aggregator migrate`")?,
+    )?;
+    drop(postgres);
+    Ok(stores)
 }
 
 async fn flush(stores: &Stores) -> anyhow::Result<String> {

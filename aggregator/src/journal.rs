@@ -1,0 +1,144 @@
+//! Reading the journal of a machine that is gone, or a copy of one. Nothing here writes a byte of it.
+//!
+//! Nothing trusts the bytes either: a segment is read up to its first record that is not whole, as the edge itself
+//! reads what an earlier process left.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use common::ids::Lane;
+use common::wire::{
+    HEADER_BYTES, LANE_LOCK, RECORD_BYTES, Record, SegmentHeader, lane_folder, lane_of_folder,
+    number_of_segment,
+};
+
+/// Read from the disk in one go.
+const READ_BYTES: usize = 256 << 10;
+
+/// A lane's folder, kept from any edge for as long as this lives.
+#[derive(Debug)]
+pub struct LaneFolder {
+    /// Whose records it holds.
+    pub lane: Lane,
+    root: PathBuf,
+    _lock: Option<File>,
+}
+
+/// A segment with a whole header, and its records, oldest first.
+#[derive(Debug)]
+pub struct Segment {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says of itself.
+    pub header: SegmentHeader,
+    seed: u32,
+    next: u32,
+    file: BufReader<File>,
+}
+
+/// Every lane below a journal's root, each locked. Fails when an edge still holds one: that edge ships it itself.
+pub fn lock_lanes(root: &Path) -> anyhow::Result<Vec<LaneFolder>> {
+    let lanes = lanes(root)?;
+    let lock = |lane| {
+        LaneFolder::lock(root, lane)?.with_context(|| {
+            format!("{} is held by a running redirector, which ships it itself", lane_folder(lane))
+        })
+    };
+    lanes.into_iter().map(lock).collect()
+}
+
+/// Every lane with a folder below the root, in order.
+pub fn lanes(root: &Path) -> anyhow::Result<Vec<Lane>> {
+    let cannot_read = || format!("cannot read the journal folder {}", root.display());
+    let mut lanes = Vec::new();
+    for edge in std::fs::read_dir(root).with_context(cannot_read)? {
+        let edge = edge.with_context(cannot_read)?;
+        let name = edge.file_name();
+        let Some(number) = name.to_str().filter(|name| name.parse::<u16>().is_ok()) else { continue };
+        for folder in std::fs::read_dir(edge.path()).with_context(cannot_read)? {
+            let name = folder.with_context(cannot_read)?.file_name();
+            lanes.extend(name.to_str().and_then(|name| lane_of_folder(number, name)));
+        }
+    }
+    lanes.sort_unstable();
+    ensure!(
+        !lanes.is_empty(),
+        "there is no lane below {}: name the folder that the edge had as REDIRECTOR_JOURNAL_DIR",
+        root.display()
+    );
+    Ok(lanes)
+}
+
+/// The lane's segments, oldest first; files that were never written or cannot be read are left out.
+pub fn segments(root: &Path, lane: Lane) -> anyhow::Result<Vec<Segment>> {
+    let folder = root.join(lane_folder(lane));
+    let cannot_read = || format!("cannot read {}", folder.display());
+    let mut segments = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(cannot_read)? {
+        let entry = entry.with_context(cannot_read)?;
+        if entry.file_name().to_str().and_then(number_of_segment).is_none() {
+            continue;
+        }
+        segments.extend(Segment::open(entry.path()).with_context(cannot_read)?);
+    }
+    segments.retain(|segment| segment.header.lane == lane);
+    segments.sort_by_key(|segment| segment.header.first_seq());
+    Ok(segments)
+}
+
+impl LaneFolder {
+    /// `None`: an edge holds it.
+    pub fn lock(root: &Path, lane: Lane) -> anyhow::Result<Option<Self>> {
+        let path = root.join(lane_folder(lane)).join(LANE_LOCK);
+        let cannot_lock = || format!("cannot lock {}", path.display());
+        // Opened for reading: the disk of a dead machine may be mounted so.
+        let lock = match File::open(&path) {
+            Ok(file) => Some(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error).with_context(cannot_lock),
+        };
+        match lock.as_ref().map_or(Ok(()), File::try_lock) {
+            Ok(()) => Ok(Some(Self { lane, root: root.to_owned(), _lock: lock })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).with_context(cannot_lock),
+        }
+    }
+
+    /// Its segments, oldest first.
+    pub fn segments(&self) -> anyhow::Result<Vec<Segment>> {
+        segments(&self.root, self.lane)
+    }
+}
+
+impl Segment {
+    /// `None`: it was never written, or its header is not whole.
+    fn open(path: PathBuf) -> io::Result<Option<Self>> {
+        let mut file = BufReader::with_capacity(READ_BYTES, File::open(&path)?);
+        let mut bytes = [0; HEADER_BYTES];
+        match file.read_exact(&mut bytes) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let header = SegmentHeader::decode(&bytes);
+        Ok(header.map(|header| Self { path, seed: header.seed(), header, next: 0, file }))
+    }
+}
+
+impl Iterator for Segment {
+    type Item = io::Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut bytes = [0; RECORD_BYTES];
+        match self.file.read_exact(&mut bytes) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return None,
+            Err(error) => return Some(Err(error)),
+        }
+        let record = self.header.record(self.seed, self.next, &bytes)?;
+        self.next += 1;
+        Some(Ok(record))
+    }
+}
