@@ -35,6 +35,8 @@ pub enum Command {
     Down(FolderArgs),
     /// Show what runs in a data folder
     Status(FolderArgs),
+    /// Look at both stores, clocks, disks, limits and versions, and say what to do about what is not as it should be
+    Doctor(DoctorArgs),
 }
 
 /// Where one installation lives.
@@ -43,6 +45,42 @@ pub struct FolderArgs {
     /// The folder that holds everything of this installation
     #[arg(long, env = "LINKLEDGER_DATA_DIR", value_name = "FOLDER", default_value = ".linkledger")]
     pub data_dir: PathBuf,
+}
+
+/// Settings of `onebox doctor`. Stores that are named are looked at instead of those of the data folder.
+#[derive(Debug, Parser)]
+pub struct DoctorArgs {
+    /// See [`FolderArgs`].
+    #[command(flatten)]
+    pub folder: FolderArgs,
+
+    /// Look at this Postgres (`@file` reads the address from a file)
+    #[arg(long, env = "DATABASE_URL", value_name = "URL|@FILE", hide_env_values = true)]
+    pub database_url: Option<SecretSource>,
+
+    /// Look at this Redis, or at several separated by commas (`@file` reads the addresses from a file)
+    #[arg(long, env = "REDIS_URL", value_name = "URL|@FILE", hide_env_values = true)]
+    pub redis_url: Option<SecretSource>,
+
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// How findings are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+impl DoctorArgs {
+    /// How findings are shown.
+    pub fn shown(&self) -> Shown {
+        if self.json { Shown::Json } else { Shown::Table }
+    }
 }
 
 /// Settings of `onebox up`.

@@ -8,6 +8,7 @@ pub mod args;
 pub mod board;
 mod database;
 mod demo;
+pub mod doctor;
 pub mod down;
 mod files;
 pub mod folder;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser as _;
 use onebox::args::{Args, Command, UpArgs};
+use onebox::doctor::doctor;
 use onebox::folder::DataFolder;
 use onebox::{down, up};
 use runtime::{CommonArgs, Shutdown};
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
             DataFolder::at(&settings.data_dir)
                 .and_then(|folder| block_on(async { down::status(&folder).await })),
         ),
+        Command::Doctor(settings) => finish(block_on(doctor(&settings))),
     }
 }
 
