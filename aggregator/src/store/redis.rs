@@ -147,14 +147,13 @@ impl Cluster {
         if self.failures.load(Ordering::Relaxed) >= CLUSTER_FAILURES {
             *shared = None;
         }
-        let connection = match &*shared {
-            Some(connection) => connection.clone(),
-            None => {
-                let connected = tokio::time::timeout(CALL, self.client.get_async_connection()).await;
-                let connection = connected.context("no node answered in time")??;
-                self.failures.store(0, Ordering::Relaxed);
-                shared.insert(connection).clone()
-            }
+        let connection = if let Some(connection) = &*shared {
+            connection.clone()
+        } else {
+            let connected = tokio::time::timeout(CALL, self.client.get_async_connection()).await;
+            let connection = connected.context("no node answered in time")??;
+            self.failures.store(0, Ordering::Relaxed);
+            shared.insert(connection).clone()
         };
         drop(shared);
         Ok(RedisConnection::Cluster(ClusterWay { connection, cluster: self }))

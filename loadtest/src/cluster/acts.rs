@@ -109,7 +109,7 @@ const KEYS: u64 = Partitions::STANDALONE.count() as u64 + 2;
 fn key(n: u64) -> String {
     match Partitions::STANDALONE.iter().nth(n as usize) {
         Some(partition) => PartitionKeys::new(partition).end,
-        None if n % 2 == 0 => LINKS_LOG.to_owned(),
+        None if n.is_multiple_of(2) => LINKS_LOG.to_owned(),
         None => LINKS_GENERATION.to_owned(),
     }
 }

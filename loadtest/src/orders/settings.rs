@@ -23,6 +23,10 @@ const NEVER: &str = "never";
 
 /// Report orders to a house of its own, shuffled and repeated, while it is killed; then hold its books against the rules.
 #[derive(Debug, clap::Parser)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags as they are typed; `Config` has none that contradict"
+)]
 pub struct Args {
     /// How many orders
     #[arg(long, env = "LOADTEST_ORDERS", value_name = "N", default_value_t = 100_000)]

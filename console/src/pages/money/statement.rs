@@ -188,8 +188,11 @@ async fn page(app: &App, visit: &Visit) -> Result<StatementPage, Failure> {
     })
 }
 
+/// The first instant of something, and that of what follows.
+type Span = (DateTime<Utc>, DateTime<Utc>);
+
 /// The month `2026-11`, as its first instant and that of the next.
-fn month(name: &str) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, Failure> {
+fn month(name: &str) -> Result<Option<Span>, Failure> {
     if name.is_empty() {
         return Ok(None);
     }

@@ -99,7 +99,7 @@ struct Event {
     at: Option<Instant>,
     kind: String,
     source: String,
-    event_id: String,
+    name: String,
     parked: Option<String>,
     ignored: Vec<String>,
 }
@@ -257,7 +257,7 @@ impl From<explanation::EventAnswer> for Event {
             at: Instant::said(&event.occurred_at),
             kind: format::word(&event.kind),
             source: event.source,
-            event_id: event.event_id,
+            name: event.event_id,
             parked: event.parked,
             ignored: event.ignored,
         }
