@@ -47,11 +47,14 @@ impl Fields {
         self.value(name) == value
     }
 
-    /// What is wrong with a field, as a sentence.
+    /// What is wrong with a field, as a sentence that stands beside its label and need not name it again.
     pub(crate) fn wrong(&self, name: &str) -> Option<String> {
         let bad =
             self.wrong.iter().find(|bad| bad.field == name || bad.field.starts_with(&format!("{name}[")));
-        bad.map(|bad| sentence(&bad.detail.replace('`', "")))
+        bad.map(|bad| {
+            let detail = bad.detail.strip_prefix(&format!("`{}` ", bad.field)).unwrap_or(&bad.detail);
+            sentence(&detail.replace('`', ""))
+        })
     }
 
     /// Remembers why the form was refused, at its fields where it names them.

@@ -39,13 +39,23 @@ async fn lists_of_orders_stay_quick_and_go_by_an_index() {
     }
     let orders = include_str!("../../src/report/order_facts.sql");
     let table = [
-        (orders, "execute p (null, null, null, null, null, null, null, null, null, null, 26)"),
-        (orders, "execute p (1, null, null, null, null, null, null, '2026-02-01', 'ord_s044640', null, 26)"),
+        (orders, "execute p (null, null, null, null, null, null, null, null, null, null, 26, null, null)"),
         (
             orders,
-            "execute p (null, null, null, null, null, '2026-02-01', '2026-02-02', null, null, null, 26)",
+            "execute p (1, null, null, null, null, null, null, '2026-02-01', 'ord_s044640', null, 26, null, null)",
         ),
-        (orders, "execute p (1, null, null, null, null, null, null, null, null, 'ord_s000001', 1)"),
+        (
+            orders,
+            "execute p (null, null, null, null, null, '2026-02-01', '2026-02-02', null, null, null, 26, null, null)",
+        ),
+        (
+            orders,
+            "execute p (1, null, null, null, null, null, null, null, null, 'ord_s000001', 1, null, null)",
+        ),
+        (
+            orders,
+            "execute p (null, null, null, null, null, null, null, null, null, null, 26, null, 'S-000001')",
+        ),
         (
             include_str!("../../src/report/link_earnings.sql"),
             "execute p (array[1, 2, 3], date '2026-01-01', date '2026-01-08')",
