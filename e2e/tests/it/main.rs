@@ -6,7 +6,6 @@ mod cluster;
 mod demo;
 mod demo_history;
 mod deploy;
-mod fail_points;
 mod flush_million;
 mod house;
 mod journeys;
