@@ -111,6 +111,8 @@ pub enum JobName {
     Payout,
     /// Work out every link's conversion rate
     Convert,
+    /// Add up the days that are over, for reports
+    Rollup,
     /// Check what must hold in Postgres; fails if anything does not
     Audit,
 }

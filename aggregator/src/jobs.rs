@@ -9,4 +9,5 @@ pub mod flush;
 pub mod payout;
 pub mod prune;
 pub mod publish;
+pub mod rollup;
 pub mod settle;

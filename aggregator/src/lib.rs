@@ -45,6 +45,7 @@ pub async fn run(config: Config, mut status: Status, shutdown: Shutdown) -> anyh
         "convert",
         jobs::convert::run(stores.clone(), schedule.convert.clone(), shutdown.clone()),
     );
+    shutdown.spawn_critical("rollup", jobs::rollup::run(stores.clone(), shutdown.clone()));
     shutdown.spawn_critical("audit", audit::run(stores.clone(), shutdown.clone()));
     shutdown
         .spawn_critical("prune", jobs::prune::run(stores.clone(), schedule.prune.clone(), shutdown.clone()));

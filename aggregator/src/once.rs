@@ -10,6 +10,7 @@ use crate::jobs::flush::flush_all;
 use crate::jobs::payout::payout;
 use crate::jobs::prune::prune;
 use crate::jobs::publish::{Upkeep, publish_pending};
+use crate::jobs::rollup::rollup;
 use crate::jobs::settle::settle_all;
 use crate::migrate::{check_partitions, installed_partitions};
 use crate::store::Stores;
@@ -39,6 +40,10 @@ pub async fn once(config: &Config, job: JobName) -> anyhow::Result<String> {
         JobName::Convert => {
             let links = convert(&stores, Links::All, clock::system_time().into()).await?;
             Ok(format!("worked out {links} links"))
+        }
+        JobName::Rollup => {
+            let days = rollup(&stores).await?;
+            Ok(format!("rolled up {days} days of clicks and of orders"))
         }
         JobName::Audit => {
             let findings = audit(&stores).await?;

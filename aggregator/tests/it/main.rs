@@ -13,6 +13,7 @@ mod outage;
 mod payout;
 mod prune;
 mod publish;
+mod rollup;
 mod settle;
 mod settle_throughput;
 mod several;

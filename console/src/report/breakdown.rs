@@ -1,4 +1,4 @@
-//! What people held and where they came from, for one link over a span.
+//! What people held and where they came from over a span, for one link or all.
 
 use std::collections::BTreeMap;
 
@@ -42,15 +42,28 @@ pub async fn of(conn: &mut PgConnection, link_id: i64, range: &Range) -> sqlx::R
     Ok(Breakdown::new(&platforms, &origins))
 }
 
-/// Splits the human clicks of the whole programme on the days of `range`. Costs one pass over their rows.
+/// Splits the human clicks of all that the caller sees on the days of `range`.
 pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Breakdown> {
     let (from, to) = range.days();
-    let platforms = sqlx::query_file_as!(Platform, "src/report/programme_platforms.sql", from, to)
-        .fetch_all(&mut *conn)
-        .await?;
-    let origins =
-        sqlx::query_file_as!(Origin, "src/report/programme_origins.sql", from, to).fetch_all(conn).await?;
-    Ok(Breakdown::new(&platforms, &origins))
+    let rows = sqlx::query_file_as!(Part, "src/report/splits.sql", from, to).fetch_all(conn).await?;
+    let by = |name: &str, word| {
+        let parts = rows.iter().filter(|part| part.split == name);
+        split(parts.map(|part| (part.code, count(part.human_clicks))), word)
+    };
+    Ok(Breakdown {
+        devices: by("device", name_of_device),
+        browsers: by("browser", name_of_browser),
+        systems: by("os", name_of_os),
+        countries: by("country", name_of_country),
+        channels: by("channel", name_of_channel),
+    })
+}
+
+/// Clicks with one code of one split.
+struct Part {
+    split: String,
+    code: i16,
+    human_clicks: i64,
 }
 
 /// Clicks with one kind of device, browser and system.

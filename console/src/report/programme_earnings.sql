@@ -1,16 +1,35 @@
--- Credited orders of the whole programme placed on the days [$1, $2), by currency, by the index on day. Affiliates that are
--- switched off are left out, as in summary.sql.
-select d.currency,
-       sum(d.orders)::bigint as "orders!",
-       sum(d.revenue_minor)::bigint as "revenue_minor!",
-       sum(d.commission_minor)::bigint as "commission_minor!"
-from order_daily d
-where d.day >= $1
-  and d.day < $2
-  and not exists (
-      select from link l join affiliate a using (affiliate_id)
-      where l.link_id = d.link_id and not a.is_active and tenant_affiliate() is null
-  )
-group by d.currency
-having sum(d.orders) <> 0 or sum(d.revenue_minor) <> 0 or sum(d.commission_minor) <> 0
-order by d.currency
+-- Credited orders of all that the caller sees, placed on the days [$1, $2), by currency. As in summary.sql: rolled-up days,
+-- rows of open days without affiliates that are switched off, an affiliate's own links.
+with open as materialized (
+    select begins, ends from rollup_open('orders', $1, $2) where tenant_affiliate() is null
+), earned as (
+    select r.day, r.currency, r.orders, r.revenue_minor, r.commission_minor
+    from rollup_order r
+    where r.vendor_id = coalesce(tenant_vendor(), 0) and r.day >= $1 and r.day < $2
+      and not exists (select from open where r.day >= begins and r.day < ends)
+    union all
+    select d.day, d.currency, d.orders, d.revenue_minor, d.commission_minor
+    from open
+    cross join lateral (
+        select o.link_id, o.day, o.currency, o.orders, o.revenue_minor, o.commission_minor
+        from order_daily o where o.day >= open.begins and o.day < open.ends
+    ) d
+    where not exists (
+        select from link l join affiliate a using (affiliate_id) where l.link_id = d.link_id and not a.is_active
+    )
+    union all
+    select d.day, d.currency, d.orders, d.revenue_minor, d.commission_minor
+    from order_daily d
+    where tenant_affiliate() is not null
+      and d.link_id = any (array(select link_id from link where affiliate_id = tenant_affiliate()))
+      and d.day >= $1
+      and d.day < $2
+)
+select currency as "currency!",
+       sum(orders)::bigint as "orders!",
+       sum(revenue_minor)::bigint as "revenue_minor!",
+       sum(commission_minor)::bigint as "commission_minor!"
+from earned
+group by currency
+having sum(orders) <> 0 or sum(revenue_minor) <> 0 or sum(commission_minor) <> 0
+order by currency

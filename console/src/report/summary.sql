@@ -1,14 +1,42 @@
--- Clicks of the whole programme in [$1, $2), in buckets of $3 (hour, day, week or month, UTC), by the index on hour. Affiliates that
--- are switched off are left out while they are, but not of what they see of themselves.
-select date_trunc($3, c.hour, 'UTC') as "start!",
-       sum(c.human_clicks)::bigint as "human_clicks!",
-       sum(c.filtered_clicks)::bigint as "filtered_clicks!"
-from click_hourly c
-where c.hour >= $1
-  and c.hour < $2
-  and not exists (
-      select from link l join affiliate a using (affiliate_id)
-      where l.link_id = c.link_id and not a.is_active and tenant_affiliate() is null
-  )
-group by date_trunc($3, c.hour, 'UTC')
-order by date_trunc($3, c.hour, 'UTC')
+-- Clicks of all that the caller sees in [$1, $2), in buckets of $3 (hour, day, week or month, UTC). Affiliates that are
+-- switched off are left out while they are, but not of what they see of themselves.
+-- open: the spans of days that were not rolled up, or have changed since; of these the rows are read, by the index on hour. An
+-- affiliate's own links are few: their hours are read by the primary key.
+with open as materialized (
+    select begins, ends
+    from rollup_open('clicks', ($1::timestamptz at time zone 'UTC')::date,
+                     (($2::timestamptz - interval '1 microsecond') at time zone 'UTC')::date + 1)
+    where tenant_affiliate() is null
+), counted as (
+    select r.hour, r.human_clicks, r.filtered_clicks
+    from rollup_click r
+    where r.vendor_id = coalesce(tenant_vendor(), 0)
+      and r.hour >= $1
+      and r.hour < $2
+      and not exists (select from open where (r.hour at time zone 'UTC')::date >= begins and (r.hour at time zone 'UTC')::date < ends)
+    union all
+    select c.hour, c.human_clicks, c.filtered_clicks
+    from open
+    cross join lateral (
+        select h.link_id, h.hour, h.human_clicks, h.filtered_clicks
+        from click_hourly h
+        where h.hour >= greatest($1, open.begins::timestamp at time zone 'UTC')
+          and h.hour < least($2, open.ends::timestamp at time zone 'UTC')
+    ) c
+    where not exists (
+        select from link l join affiliate a using (affiliate_id) where l.link_id = c.link_id and not a.is_active
+    )
+    union all
+    select c.hour, c.human_clicks, c.filtered_clicks
+    from click_hourly c
+    where tenant_affiliate() is not null
+      and c.link_id = any (array(select link_id from link where affiliate_id = tenant_affiliate()))
+      and c.hour >= $1
+      and c.hour < $2
+)
+select date_trunc($3, hour, 'UTC') as "start!",
+       sum(human_clicks)::bigint as "human_clicks!",
+       sum(filtered_clicks)::bigint as "filtered_clicks!"
+from counted
+group by date_trunc($3, hour, 'UTC')
+order by date_trunc($3, hour, 'UTC')

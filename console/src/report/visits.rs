@@ -13,7 +13,7 @@ use tracing::warn;
 use super::{Range, count};
 
 /// Sketches united for one number of the whole programme. A dense one has 12 KiB, so this is at most 600 MB read
-/// from Postgres, a second or two; a programme with more must look at a shorter span.
+/// from Postgres, a second or two. Days that are rolled up have one, so only a year that just changed has so many.
 pub const MAX_PROGRAMME_SKETCHES: i64 = 50_000;
 
 /// Visits of one link: each day's estimate, and the union of all.
@@ -113,18 +113,11 @@ impl Union {
     }
 }
 
-/// The union over all links on the days of `range`, of affiliates that are not switched off (as in summary.sql).
+/// The union over all links that the caller sees on the days of `range`, of affiliates that are not switched off.
 pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Union> {
     let (from, to) = range.days();
-    let mut rows = sqlx::query!(
-        "select v.sketch from visit_daily v where v.day >= $1 and v.day < $2 and not exists ( \
-             select from link l join affiliate a using (affiliate_id) \
-             where l.link_id = v.link_id and not a.is_active and tenant_affiliate() is null) limit $3",
-        from,
-        to,
-        MAX_PROGRAMME_SKETCHES + 1
-    )
-    .fetch(conn);
+    let mut rows =
+        sqlx::query_file!("src/report/sketches.sql", from, to, MAX_PROGRAMME_SKETCHES + 1).fetch(conn);
     let (mut union, mut seen) = (Uniting::default(), 0);
     while let Some(row) = rows.try_next().await? {
         seen += 1;

@@ -36,6 +36,7 @@ mod postback;
 mod products;
 mod programme_world;
 mod requests;
+mod rollups;
 mod scale;
 mod security;
 mod settings;

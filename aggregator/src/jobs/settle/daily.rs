@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use super::books::Outcome;
 use super::order::Before;
 use crate::jobs::attribute::Credit;
+use crate::jobs::rollup::{Kind, touch};
 use crate::moment::moment;
 
 /// What a credited order adds to a day of its link. Cancelled ones add nothing.
@@ -116,11 +117,11 @@ pub(super) async fn add(tx: &mut PgConnection, outcomes: &[Outcome<'_>]) -> anyh
             &rows.revenue,
             &rows.commission
         )
-        .execute(tx)
+        .execute(&mut *tx)
         .await
         .context("cannot take from order_daily")?;
     }
-    Ok(())
+    touch(tx, Kind::Orders, moved.into_keys().map(|(_, day, _)| day).collect()).await
 }
 
 /// The days that move, in key order, and by how much.

@@ -1,0 +1,202 @@
+//! Rolled-up days are their rows, whatever changes, and whenever it is committed.
+
+use aggregator::audit::audit;
+use aggregator::jobs::flush::{add_counts, store_sketches};
+use aggregator::jobs::rollup::rollup;
+use chrono::{Days, NaiveDate, Utc};
+use common::hll::Sketch;
+use common::ids::LinkId;
+use common::order::Kind;
+use common::time::Millis;
+use common::traffic::{Browser, Channel, Country, Device, Os};
+use common::wire::Count;
+use runtime::clock;
+use sqlx::PgConnection;
+
+use crate::shop::*;
+use crate::world::World;
+
+/// The questions about rollups; others have damages of their own.
+pub(crate) const ROLLED: [&str; 3] = ["rollups_are_clicks", "rollups_are_splits", "rollups_are_orders"];
+
+/// Noon of the day that was so many days ago.
+fn noon(days_ago: u64) -> Millis {
+    let now: chrono::DateTime<Utc> = clock::system_time().into();
+    let noon = (now.date_naive() - Days::new(days_ago)).and_hms_opt(12, 0, 0).expect("a noon");
+    Millis(noon.and_utc().timestamp_millis().cast_unsigned())
+}
+
+fn date(days_ago: u64) -> NaiveDate {
+    noon(days_ago).day().date()
+}
+
+/// Adds clicks of a link as a flush does: by people, and one more by a program.
+async fn click(tx: &mut PgConnection, link: LinkId, days_ago: u64, human: u64) {
+    let (hour, day) = (noon(days_ago).hour(), noon(days_ago).day());
+    let counts = [
+        (Count::Human(link, hour), human),
+        (Count::Filtered(link, hour), 1),
+        (Count::Platform(link, day, Device::ALL[0], Browser::ALL[0], Os::ALL[0]), human),
+        (Count::Origin(link, day, Country::UNKNOWN, Channel::ALL[0]), human),
+    ];
+    add_counts(tx, &counts).await.expect("counted");
+    store_sketches(tx, &[(link, day, visitors(human))]).await.expect("stored");
+}
+
+fn visitors(people: u64) -> Sketch {
+    let mut sketch = Sketch::new();
+    (0..people).for_each(|person| sketch.insert(&person.to_le_bytes()));
+    sketch
+}
+
+async fn clicked(world: &World, link: LinkId, days_ago: u64, human: u64) {
+    let mut tx = world.stores.postgres.begin().await.expect("a transaction");
+    click(&mut tx, link, days_ago, human).await;
+    tx.commit().await.expect("committed");
+}
+
+/// Days that are read row by row.
+async fn open(world: &World, kind: &str) -> Vec<NaiveDate> {
+    let question = "select day::date from rollup_open($1, $2, $3) as open \
+                    cross join lateral generate_series(begins::timestamp, ends::timestamp - interval '1 day', '1 day') d (day) order by 1";
+    let days = sqlx::query_scalar(question).bind(kind).bind(date(9)).bind(date(0));
+    days.fetch_all(&mut world.owner().await).await.expect("asked")
+}
+
+async fn rolled_up(world: &World) {
+    rollup(&world.stores).await.expect("rolled up");
+    assert_eq!(open(world, "clicks").await, [], "nothing is left to do");
+    assert_eq!(open(world, "orders").await, []);
+    exact(world).await;
+}
+
+/// What the audit says of rolled-up days.
+async fn exact(world: &World) {
+    for finding in audit(&world.stores).await.expect("asked") {
+        assert!(finding.violations == 0 || !ROLLED.contains(&finding.name), "{}", finding.invariant);
+    }
+}
+
+/// Human clicks and people of the whole programme on a rolled-up day.
+async fn day(world: &World, days_ago: u64) -> (i64, u64) {
+    let clicks = format!(
+        "coalesce((select sum(human_clicks) from rollup_click where vendor_id = 0 \
+         and (hour at time zone 'UTC')::date = '{}'), 0)",
+        date(days_ago)
+    );
+    let sketch: Option<Vec<u8>> =
+        sqlx::query_scalar("select sketch from rollup_visit where vendor_id = 0 and day = $1")
+            .bind(date(days_ago))
+            .fetch_optional(&mut world.owner().await)
+            .await
+            .expect("asked");
+    let people = sketch.map_or(0, |bytes| Sketch::from_redis(&bytes).expect("a sketch").estimate());
+    (world.number(&clicks).await, people)
+}
+
+#[tokio::test]
+async fn a_day_is_its_rows_whatever_changes_after_it() {
+    let world = programme().await;
+    for days_ago in 1..8 {
+        clicked(&world, ADA, days_ago, 5).await;
+        clicked(&world, BEN, days_ago, 3).await;
+        clicked(&world, ADA_KETTLES, days_ago, 2).await;
+    }
+    clicked(&world, ADA, 0, 7).await;
+    rolled_up(&world).await;
+    assert_eq!(day(&world, 4).await, (10, 5), "people who followed several links are counted once");
+    assert_eq!(day(&world, 0).await, (0, 0), "today is not over");
+
+    clicked(&world, BEN, 4, 30).await;
+    assert_eq!(open(&world, "clicks").await, [date(4)], "a late click opens its day alone");
+    exact(&world).await;
+    rolled_up(&world).await;
+    assert_eq!(day(&world, 4).await, (40, 30));
+
+    world.sql("update affiliate set is_active = false where affiliate_id = 2").await;
+    assert_eq!(open(&world, "clicks").await.len(), 7, "the days of Ben's clicks");
+    rolled_up(&world).await;
+    assert_eq!(day(&world, 4).await, (7, 5), "who is switched off is left out");
+    world.sql("update affiliate set is_active = true where affiliate_id = 2").await;
+    rolled_up(&world).await;
+    assert_eq!(day(&world, 4).await, (40, 30));
+
+    world.sql("delete from link where link_id = 4").await;
+    rolled_up(&world).await;
+    assert_eq!(day(&world, 4).await.0, 40, "a deleted link's clicks are the programme's");
+    assert_eq!(world.number("select count(*) from rollup_click where vendor_id = 2").await, 0);
+}
+
+#[tokio::test]
+async fn what_commits_during_a_rollup_is_not_missed() {
+    let world = programme().await;
+    clicked(&world, ADA, 3, 5).await;
+    let mut late = world.stores.postgres.begin().await.expect("a transaction");
+    click(&mut late, BEN, 3, 4).await;
+    rollup(&world.stores).await.expect("rolled up");
+    assert_eq!(day(&world, 3).await, (5, 5));
+    late.commit().await.expect("committed");
+    assert_eq!(open(&world, "clicks").await, [date(3)]);
+    exact(&world).await;
+    rolled_up(&world).await;
+    assert_eq!(day(&world, 3).await, (9, 5));
+}
+
+#[tokio::test]
+async fn orders_of_old_days_change_and_are_rolled_up_anew() {
+    let world = programme().await;
+    let (ordered, now) = (noon(5).0, noon(1).0);
+    for (n, link) in [(1, ADA), (2, ADA), (3, BEN)] {
+        let clicks = [token(link, ordered - MINUTE - n)];
+        report(&world, TEAPOTS, &placed(&format!("A-{n}"), ordered, 1_000, &clicks)).await;
+    }
+    settle(&world, now).await;
+    rolled_up(&world).await;
+    let revenue = "select sum(revenue_minor) from rollup_order where vendor_id = 1";
+    assert_eq!(world.number(revenue).await, 3_000);
+    report(&world, TEAPOTS, &event("A-1", Kind::Cancelled, now)).await;
+    settle(&world, now).await;
+    assert_eq!(open(&world, "orders").await, [date(5)]);
+    assert_eq!(open(&world, "clicks").await, [], "clicks are none of an order's business");
+    rolled_up(&world).await;
+    assert_eq!(world.number(revenue).await, 2_000);
+}
+
+#[tokio::test]
+async fn aggregators_that_roll_up_at_once_do_not_harm_each_other() {
+    let world = programme().await;
+    for days_ago in 1..8 {
+        clicked(&world, ADA, days_ago, 5).await;
+    }
+    let others = [world.another_aggregator(), world.another_aggregator()];
+    let (a, b, c) = tokio::join!(rollup(&world.stores), rollup(&others[0]), rollup(&others[1]));
+    for rolled in [a, b, c] {
+        rolled.expect("nobody fails");
+    }
+    rolled_up(&world).await;
+}
+
+#[tokio::test]
+async fn every_planted_damage_is_found() {
+    let world = programme().await;
+    clicked(&world, ADA, 3, 5).await;
+    let ordered = noon(5).0;
+    report(&world, TEAPOTS, &placed("A-1", ordered, 1_000, &[token(ADA, ordered - MINUTE)])).await;
+    settle(&world, noon(1).0).await;
+    rolled_up(&world).await;
+    for (damage, named) in [
+        ("update rollup_click set human_clicks = human_clicks + 1 where vendor_id = 0", "rollups_are_clicks"),
+        ("delete from rollup_click where vendor_id = 1", "rollups_are_clicks"),
+        ("update click_hourly set filtered_clicks = 9 where link_id = 1", "rollups_are_clicks"),
+        ("delete from rollup_split where split = 'country' and vendor_id = 1", "rollups_are_splits"),
+        ("update rollup_order set commission_minor = commission_minor + 1", "rollups_are_orders"),
+        ("delete from rollup_order where vendor_id = 0", "rollups_are_orders"),
+    ] {
+        world.sql(damage).await;
+        let findings = audit(&world.stores).await.expect("asked");
+        let found: Vec<&str> = findings.iter().filter(|f| f.violations != 0).map(|f| f.name).collect();
+        assert!(found.contains(&named), "{damage}: {found:?}");
+        world.sql("update click_hourly set filtered_clicks = 1; truncate rollup_day").await;
+        rolled_up(&world).await;
+    }
+}
