@@ -26,7 +26,7 @@ create table rollup_click (
     hour            timestamptz not null,
     human_clicks    bigint not null check (human_clicks >= 0),
     filtered_clicks bigint not null check (filtered_clicks >= 0),
-    primary key (vendor_id, hour)
+    primary key (vendor_id, hour) include (human_clicks, filtered_clicks)
 );
 create table rollup_split (
     vendor_id    bigint not null,
@@ -34,7 +34,7 @@ create table rollup_split (
     day          date not null,
     code         smallint not null,
     human_clicks bigint not null check (human_clicks >= 0),
-    primary key (vendor_id, day, split, code)
+    primary key (vendor_id, day, split, code) include (human_clicks)
 );
 create table rollup_visit (
     vendor_id bigint not null,

@@ -13,6 +13,7 @@ pub mod groups;
 pub mod holds;
 pub mod links;
 pub(crate) mod news;
+mod open_days;
 pub mod orders;
 pub mod parked;
 pub mod payouts;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::traffic::{Browser, Channel, Country, Device, Os};
 use sqlx::PgConnection;
 
-use super::{Range, count};
+use super::{Range, count, open_days};
 
 /// Human clicks of one link, split five ways. Each split adds up to the same total.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +45,9 @@ pub async fn of(conn: &mut PgConnection, link_id: i64, range: &Range) -> sqlx::R
 /// Splits the human clicks of all that the caller sees on the days of `range`.
 pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Breakdown> {
     let (from, to) = range.days();
-    let rows = sqlx::query_file_as!(Part, "src/report/splits.sql", from, to).fetch_all(conn).await?;
+    let (begins, ends) = open_days::of_clicks(&mut *conn, range).await?;
+    let rows =
+        sqlx::query_file_as!(Part, "src/report/splits.sql", from, to, begins, ends).fetch_all(conn).await?;
     let by = |name: &str, word| {
         let parts = rows.iter().filter(|part| part.split == name);
         split(parts.map(|part| (part.code, count(part.human_clicks))), word)

@@ -1,17 +1,18 @@
 -- Human clicks of all that the caller sees on the days [$1, $2), split by what people hold and where they come from. As
--- in summary.sql: rolled-up days, rows of open days without affiliates that are switched off, an affiliate's own links.
+-- in summary.sql: rolled-up days, rows of open days (all in [$3, $4)) without affiliates that are switched off, an affiliate's
+-- own links.
 with open as materialized (
     select begins, ends from rollup_open('clicks', $1, $2) where tenant_affiliate() is null
 ), platform as (
     select p.device, p.browser, p.os, p.human_clicks
-    from open
-    cross join lateral (
-        select d.link_id, d.device, d.browser, d.os, d.human_clicks
-        from click_daily_platform d where d.day >= open.begins and d.day < open.ends
-    ) p
-    where not exists (
-        select from link l join affiliate a using (affiliate_id) where l.link_id = p.link_id and not a.is_active
-    )
+    from click_daily_platform p
+    where tenant_affiliate() is null
+      and p.day >= $3
+      and p.day < $4
+      and exists (select from open where p.day >= begins and p.day < ends)
+      and not exists (
+          select from link l join affiliate a using (affiliate_id) where l.link_id = p.link_id and not a.is_active
+      )
     union all
     select p.device, p.browser, p.os, p.human_clicks
     from click_daily_platform p
@@ -21,14 +22,14 @@ with open as materialized (
       and p.day < $2
 ), origin as (
     select o.country, o.channel, o.human_clicks
-    from open
-    cross join lateral (
-        select d.link_id, d.country, d.channel, d.human_clicks
-        from click_daily_origin d where d.day >= open.begins and d.day < open.ends
-    ) o
-    where not exists (
-        select from link l join affiliate a using (affiliate_id) where l.link_id = o.link_id and not a.is_active
-    )
+    from click_daily_origin o
+    where tenant_affiliate() is null
+      and o.day >= $3
+      and o.day < $4
+      and exists (select from open where o.day >= begins and o.day < ends)
+      and not exists (
+          select from link l join affiliate a using (affiliate_id) where l.link_id = o.link_id and not a.is_active
+      )
     union all
     select o.country, o.channel, o.human_clicks
     from click_daily_origin o

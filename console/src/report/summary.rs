@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::earnings::{self, Earnings};
 use super::visits::{self, Union};
-use super::{Bucket, Range, count};
+use super::{Bucket, Range, count, open_days};
 
 /// The programme's clicks.
 #[derive(Debug, Clone)]
@@ -25,7 +25,8 @@ pub struct Summary {
 /// The programme over `range`. Days carry no unique visits of their own here: that would be one union per day.
 pub async fn of(conn: &mut PgConnection, range: &Range, now: DateTime<Utc>) -> sqlx::Result<Summary> {
     let granularity = range.granularity.name();
-    let rows = sqlx::query_file!("src/report/summary.sql", range.from, range.to, granularity)
+    let (begins, ends) = open_days::of_clicks(&mut *conn, range).await?;
+    let rows = sqlx::query_file!("src/report/summary.sql", range.from, range.to, granularity, begins, ends)
         .fetch_all(&mut *conn)
         .await?;
     let unique =

@@ -40,7 +40,10 @@ async fn statements_go_by_an_index() {
             include_str!("../../src/report/buckets.sql"),
             "execute p (array[10, 20, 30], now() - interval '7 days', now(), 'day')",
         ),
-        (include_str!("../../src/report/summary.sql"), "execute p (now() - interval '1 day', now(), 'hour')"),
+        (
+            include_str!("../../src/report/summary.sql"),
+            "execute p (now() - interval '1 day', now(), 'hour', current_date - 1, current_date + 1)",
+        ),
         (
             include_str!("../../src/report/ranked.sql"),
             "execute p (now() - interval '1 day', now(), true, '', 9000, 9000, 26)",

@@ -10,3 +10,4 @@ where c.hour >= $1::date::timestamp at time zone 'UTC'
   and coalesce(a.is_active, true)
 group by grouping sets ((l.vendor_id, c.hour), (c.hour))
 having grouping(l.vendor_id) = 1 or l.vendor_id is not null -- a deleted link is nobody's
+order by 1, 2 -- a report reads one vendor's days: they lie side by side

@@ -8,3 +8,4 @@ left join affiliate a using (affiliate_id)
 where d.day >= $1 and d.day < $2 and coalesce(a.is_active, true)
 group by grouping sets ((l.vendor_id, d.day, d.currency), (d.day, d.currency))
 having grouping(l.vendor_id) = 1 or l.vendor_id is not null -- a deleted link is nobody's
+order by 1, 2, 3 -- a report reads one vendor's days: they lie side by side

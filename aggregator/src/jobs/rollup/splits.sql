@@ -17,3 +17,4 @@ left join affiliate a using (affiliate_id)
 where coalesce(a.is_active, true)
 group by grouping sets ((l.vendor_id, s.split, s.day, s.code), (s.split, s.day, s.code))
 having grouping(l.vendor_id) = 1 or l.vendor_id is not null -- a deleted link is nobody's
+order by 1, 3, 2, 4 -- a report reads one vendor's days: they lie side by side
