@@ -15,7 +15,7 @@ use runtime::{CommonArgs, Invalid, Problems, SecretSource};
 use crate::catalog::CatalogConfig;
 use crate::handler::{Countries, Proxies};
 use crate::journal::{Ack, JournalConfig, SPARES};
-use crate::server::Limits;
+use crate::server::{Limits, Listen};
 use crate::store::Store;
 
 const KIB: u64 = 1024;
@@ -29,7 +29,7 @@ const MAX_SEGMENT: u64 = 1024 * MIB;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "redirector", version)]
 pub struct Args {
-    /// Where shoppers come in
+    /// Where shoppers come in; a socket that the service manager hands over goes before it
     #[arg(long, env = "REDIRECTOR_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: String,
 
@@ -136,8 +136,8 @@ pub struct Args {
 /// Everything the edge needs to run.
 #[derive(Debug)]
 pub struct Config {
-    /// Where shoppers come in. Port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Where shoppers come in.
+    pub listen: Listen,
     /// Where the admin port is.
     pub admin_listen: SocketAddr,
     /// What keys come of.
@@ -163,7 +163,9 @@ impl Args {
     pub fn validate(self) -> Result<Config, Invalid> {
         let mut problems = Problems::of::<Self>();
         self.common.check(&mut problems);
-        let listen = problems.parse("--listen", &self.listen);
+        let listen = problems
+            .parse("--listen", &self.listen)
+            .and_then(|address| problems.check("--listen", Listen::handed_or(address)));
         let admin_listen = problems.parse("--admin-listen", &self.admin_listen);
         let store = problems.check("--redis-url", Store::parse(&self.redis_url));
         let master = problems.check("--secret", master(self.secret.as_ref()));
@@ -268,7 +270,7 @@ mod tests {
     #[test]
     fn a_secret_is_all_it_takes() {
         let config = validate(&["--secret", SECRET]).expect("valid");
-        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert!(matches!(config.listen, Listen::At(address) if address.to_string() == "127.0.0.1:8080"));
         assert_eq!(config.journal.segment_bytes, 64 * MIB);
         assert!(config.workers >= 1);
     }

@@ -75,7 +75,7 @@ impl Edge {
             shutdown,
         )?;
         let (loaded, serving) = (admin.check("catalog"), admin.check("server"));
-        let (address, listeners) = server::bind(config.listen, config.workers)?;
+        let (address, listeners) = config.listen.open(config.workers)?;
         let (journal, writers) = Journal::open(config.journal, config.workers, clock::now_ms() / 1000)?;
         let stages = Stages::default();
         let store = config.catalog.store.clone();

@@ -2,13 +2,13 @@
 
 mod connection;
 mod doors;
+mod listen;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -16,44 +16,12 @@ use self::connection::Connections;
 use crate::handler::Worker;
 
 pub use self::doors::{Doors, Limits};
+pub use self::listen::Listen;
 
-/// Connections the kernel completes before we accept them: a second of a burst.
-const BACKLOG: i32 = 4_096;
-/// In every kernel, and allowed to everybody.
-const CONGESTION_CONTROL: &[u8] = b"reno";
 /// After a failed accept (no file descriptors left), long enough not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Requests under way may take so long after a stop; then their connections are dropped.
 const DRAIN: Duration = Duration::from_secs(10);
-
-/// Binds one listener for each worker to the same address; the kernel spreads connections over them.
-pub fn bind(listen: SocketAddr, workers: usize) -> anyhow::Result<(SocketAddr, Vec<TcpListener>)> {
-    let mut listeners = Vec::with_capacity(workers);
-    let mut address = listen;
-    for _ in 0..workers {
-        let listener = bind_one(address).with_context(|| {
-            format!("cannot listen on {address}; is it in use, or not an address of this machine?")
-        })?;
-        address = listener.local_addr()?;
-        listeners.push(listener);
-    }
-    Ok((address, listeners))
-}
-
-fn bind_one(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    // An answer is one packet. There is nothing to pace, and pacing it costs a twentieth of answering: connections take
-    // the plainest control from their listener. A kernel without it keeps its own.
-    if let Err(error) = socket.set_tcp_congestion(CONGESTION_CONTROL) {
-        debug!(%error, "connections keep the kernel's congestion control");
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
 
 /// Serves on the current thread until `stop`, then finishes what is under way.
 pub fn serve(

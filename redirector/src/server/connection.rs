@@ -42,6 +42,8 @@ const MAX_AGE: Duration = Duration::from_mins(10);
 const LAST_AGE: Duration = Duration::from_secs(615);
 /// Answers that nobody acknowledges for so long were sent into the void.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+/// After a stop, a connection that was just made asks within a round trip. Browsers keep others to spare, which never do.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
 
 /// A worker's connections.
 pub(super) struct Connections {
@@ -59,8 +61,10 @@ pub(super) struct Connections {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
     Serve,
-    /// Answer what was asked, then end.
+    /// Answer what was asked, then end. Who has asked nothing yet may still ask once.
     Finish,
+    /// Answer what was asked, then end. Who has asked nothing ends now.
+    Close,
     /// End now.
     Drop,
 }
@@ -71,6 +75,8 @@ struct Control {
     wish: Cell<Wish>,
     waker: RefCell<Option<Waker>>,
     since: Instant,
+    /// Whether there was a request.
+    asked: Cell<bool>,
     /// The sweep before its last request, or before it was opened.
     heard: Cell<u32>,
 }
@@ -116,6 +122,7 @@ impl Connections {
         self.opened.set(number + 1);
         let control = Rc::new(Control {
             wish: Cell::new(Wish::Serve),
+            asked: Cell::new(false),
             waker: RefCell::default(),
             since: clock::monotonic(),
             heard: Cell::new(self.sweeps.get()),
@@ -161,7 +168,8 @@ impl Connections {
 
     /// Lets all connections finish, and drops those that do not within `limit`.
     pub(super) async fn finish(&self, limit: Duration) {
-        for (wish, limit) in [(Wish::Finish, limit), (Wish::Drop, Duration::from_secs(1))] {
+        let last = Duration::from_secs(1);
+        for (wish, limit) in [(Wish::Finish, FIRST_WORDS), (Wish::Close, limit), (Wish::Drop, last)] {
             self.open.borrow().values().for_each(|control| control.wish(wish));
             let all_closed = async {
                 while !self.open.borrow().is_empty() {
@@ -188,22 +196,37 @@ impl Future for Guarded {
     type Output = Result<hyper::Result<()>, Box<dyn Any + Send>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.control.wish.get() {
-            Wish::Serve => {}
-            Wish::Finish if self.finishing => {}
-            Wish::Finish => {
-                self.finishing = true;
-                self.connection.as_mut().graceful_shutdown();
-            }
-            Wish::Drop => return Poll::Ready(Ok(Ok(()))),
-        }
         if self.control.waker.borrow().is_none() {
             *self.control.waker.borrow_mut() = Some(cx.waker().clone());
         }
-        match catch_unwind(AssertUnwindSafe(|| self.connection.as_mut().poll(cx))) {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
+        loop {
+            if self.control.wish.get() == Wish::Drop {
+                return Poll::Ready(Ok(Ok(())));
+            }
+            if self.is_to_finish() {
+                self.finishing = true;
+                self.connection.as_mut().graceful_shutdown();
+            }
+            match catch_unwind(AssertUnwindSafe(|| self.connection.as_mut().poll(cx))) {
+                // What it waited for, a first request, has come.
+                Ok(Poll::Pending) if self.is_to_finish() => {}
+                Ok(polled) => return polled.map(Ok),
+                Err(panic) => return Poll::Ready(Err(panic)),
+            }
         }
+    }
+}
+
+impl Guarded {
+    /// Whether hyper is to be told now that there will be no further request.
+    fn is_to_finish(&self) -> bool {
+        let wished = match self.control.wish.get() {
+            Wish::Serve | Wish::Drop => false,
+            // Hyper closes a connection on which it has read nothing, though a request may be on its way.
+            Wish::Finish => self.control.asked.get(),
+            Wish::Close => true,
+        };
+        wished && !self.finishing
     }
 }
 
@@ -224,6 +247,7 @@ impl Service<Request<Incoming>> for Answers {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.control.heard.set(self.sweeps.get());
+        self.control.asked.set(true);
         match self.worker.answer(&request, self.peer) {
             Step::Done(reply) => {
                 Either::Left(ready(Ok(reply.into_response(mem::take(request.headers_mut())))))
