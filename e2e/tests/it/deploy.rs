@@ -1,6 +1,7 @@
 //! What operators are handed in `deploy/` and `docs/` is held to the code: a rule that asks for a metric nobody emits, or a
 //! file that sets a setting nobody reads, looks well and does nothing.
 
+mod alarms;
 mod configuration;
 mod emitted;
 mod prometheus;

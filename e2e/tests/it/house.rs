@@ -10,18 +10,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{Connection as _, PgConnection};
+use tempfile::TempDir;
 
 /// A debug build on two busy cores: initdb, migrations, five processes.
 const START: Duration = Duration::from_mins(2);
 /// Nothing that works takes longer; what does not work must not hang the suite.
 pub(crate) const SOON: Duration = Duration::from_mins(1);
 const REPLY: Duration = Duration::from_secs(10);
+/// Without a programme.
+const EMPTY: &[&str] = &["--empty", "--no-traffic"];
 /// A browser, so that clicks count as human.
 pub(crate) const BROWSER: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
 pub(crate) struct House {
-    folder: tempfile::TempDir,
+    folder: TempDir,
     flags: &'static [&'static str],
     onebox: Child,
     pub(crate) database_url: String,
@@ -72,7 +75,7 @@ pub(crate) fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> Resu
 impl House {
     /// Opens a house without a programme and waits until every service is ready.
     pub(crate) fn open() -> Result<Self> {
-        Self::open_with(&["--empty", "--no-traffic"])
+        Self::open_with(EMPTY)
     }
 
     /// Opens a house with the demo in full swing, and without a past.
@@ -85,9 +88,27 @@ impl House {
         Self::open_with(&["--no-traffic"])
     }
 
+    /// Opens a house without a programme whose Redis has a disk of its own, of this size: a file system in memory that the
+    /// house alone sees. `None`: only root can make one.
+    pub(crate) fn open_with_small_redis_disk(size: &str) -> Result<Option<Self>> {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("only root can make a small disk, so this is not tested");
+            return Ok(None);
+        }
+        let folder = temporary_folder()?;
+        let disk =
+            r#"mkdir -p "$1/redis" && mount -t tmpfs -o "size=$2" tmpfs "$1/redis" && shift 2 && exec "$@""#;
+        let mut onebox = Command::new("unshare");
+        onebox.args(["--mount", "sh", "-c", disk, "sh"]).arg(folder.path()).arg(size).arg(binary("onebox"));
+        Self::open_in(folder, EMPTY, onebox).map(Some)
+    }
+
     fn open_with(flags: &'static [&'static str]) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("linkledger-").tempdir()?;
-        let onebox = up(folder.path(), flags)?;
+        Self::open_in(temporary_folder()?, flags, Command::new(binary("onebox")))
+    }
+
+    fn open_in(folder: TempDir, flags: &'static [&'static str], onebox: Command) -> Result<Self> {
+        let onebox = up(onebox, folder.path(), flags)?;
         let mut house = Self { folder, flags, onebox, database_url: String::new(), redis_url: String::new() };
         house.settle_in()?;
         Ok(house)
@@ -95,8 +116,14 @@ impl House {
 
     /// Stops everything in good order and starts it again in the same folder.
     pub(crate) fn reopen(&mut self) -> Result<()> {
+        self.reopen_after(|_| Ok(()))
+    }
+
+    /// The same, with something done to the folder in between.
+    pub(crate) fn reopen_after(&mut self, meanwhile: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         self.close();
-        self.onebox = up(self.folder.path(), self.flags)?;
+        meanwhile(self.folder.path())?;
+        self.onebox = up(Command::new(binary("onebox")), self.folder.path(), self.flags)?;
         self.settle_in()
     }
 
@@ -136,6 +163,21 @@ impl House {
 
     pub(crate) fn data(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// A path in its folder as its processes see it.
+    pub(crate) fn inside(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}/{path}", self.onebox.id(), self.data().display()))
+    }
+
+    /// What it remembers between starts.
+    fn state(&self) -> Result<serde_json::Value> {
+        Ok(serde_json::from_slice(&std::fs::read(self.data().join("onebox.json"))?)?)
+    }
+
+    /// What its click tokens are signed with.
+    pub(crate) fn secret(&self) -> Result<String> {
+        Ok(self.state()?["secret"].as_str().context("a house has a secret")?.to_owned())
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
@@ -187,9 +229,14 @@ impl House {
 
     /// kill -9, then waits until `onebox` has started another one. What is being started again is awaited first.
     pub(crate) fn kill(&self, name: &str) -> Result<()> {
+        self.replace(name, Signal::KILL)
+    }
+
+    /// Ends a process by a signal and waits until `onebox` has started another one.
+    pub(crate) fn replace(&self, name: &str, signal: Signal) -> Result<()> {
         until(&format!("{name} runs"), SOON, || Ok(self.pid(name).is_ok()))?;
         let pid = self.pid(name)?;
-        kill_process(pid, Signal::KILL)?;
+        kill_process(pid, signal)?;
         until(&format!("{name} runs again"), SOON, || Ok(self.pid(name).is_ok_and(|again| again != pid)))
     }
 
@@ -212,8 +259,7 @@ impl House {
 
     /// A page of the console, as the first operator sees it.
     pub(crate) fn page(&self, path: &str) -> Result<Reply> {
-        let state: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(self.data().join("onebox.json"))?)?;
+        let state = self.state()?;
         let password = state["operator_password"].as_str().context("the first operator has a password")?;
         let (address, form) =
             (self.address("console", "listen")?, format!("email=operator%40example.com&password={password}"));
@@ -321,10 +367,14 @@ impl Drop for House {
     }
 }
 
+fn temporary_folder() -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("linkledger-").tempdir()?)
+}
+
 /// `onebox up` in this folder, on free ports.
-fn up(folder: &Path, flags: &[&str]) -> Result<Child> {
+fn up(mut onebox: Command, folder: &Path, flags: &[&str]) -> Result<Child> {
     let free = "127.0.0.1:0";
-    Command::new(binary("onebox"))
+    onebox
         .args(["up", "--redirect-listen", free, "--console-listen", free])
         .args(flags)
         .args(["--redirector-admin", free, "--aggregator-admin", free, "--console-admin", free])

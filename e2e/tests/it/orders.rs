@@ -11,11 +11,11 @@ use crate::house::{House, SOON, binary, until};
 /// The same kills and orders in every run; `loadtest orders` without a seed is for finding new ones.
 const SEED: &str = "2";
 /// Orders within ten seconds of their click are held as suspicious; this one is not.
-const NOT_FAST: TimeDelta = TimeDelta::seconds(11);
+pub(crate) const NOT_FAST: TimeDelta = TimeDelta::seconds(11);
 /// How many post the same at the same moment.
 const POSTERS: usize = 100;
 
-const SHOP: &str = "llk_shop0000_made-up-secret-of-the-shop";
+pub(crate) const SHOP: &str = "llk_shop0000_made-up-secret-of-the-shop";
 const ASKER: &str = "llk_asker000_made-up-secret-of-tilda";
 const APPROVER: &str = "llk_approver_made-up-secret-of-otto";
 
@@ -62,7 +62,7 @@ fn what_is_paid_in_the_middle_is_settled_up_at_the_end() -> Result<()> {
 }
 
 /// Keys, terms and a rate for the programme of `House::programme`: 12.5 %, payable at once.
-async fn open_for_business(house: &House) -> Result<()> {
+pub(crate) async fn open_for_business(house: &House) -> Result<()> {
     let mut conn = house.database().await?;
     for (key, name, scopes) in [
         (SHOP, "The shop", "{orders:write}"),
@@ -94,12 +94,12 @@ async fn open_for_business(house: &House) -> Result<()> {
     Ok(())
 }
 
-fn event(id: &str, kind: &str, at: DateTime<Utc>) -> Value {
+pub(crate) fn event(id: &str, kind: &str, at: DateTime<Utc>) -> Value {
     let at = at.to_rfc3339_opts(SecondsFormat::Millis, true);
     json!({ "event_id": id, "order_ref": "A-1001", "type": kind, "occurred_at": at })
 }
 
-fn sale(id: &str, kind: &str, at: DateTime<Utc>, token: &str) -> Value {
+pub(crate) fn sale(id: &str, kind: &str, at: DateTime<Utc>, token: &str) -> Value {
     let mut sale = event(id, kind, at);
     sale["currency"] = "EUR".into();
     sale["items"] = json!([{ "item_id": "1", "name": "Teapot", "quantity": 1, "net_minor": 4_990 },

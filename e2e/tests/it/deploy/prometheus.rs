@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ const MAY_BE_EMPTY: [&str; 18] = [
     "redirector_turned_away_connections_total",
 ];
 
-struct Prometheus {
+pub(super) struct Prometheus {
     process: Child,
     address: SocketAddr,
     _folder: tempfile::TempDir,
@@ -45,6 +46,11 @@ struct Prometheus {
 impl Prometheus {
     /// Starts one that looks every second, on a free port, with what is shipped and the house's own addresses.
     fn open(house: &House) -> Result<Option<Self>> {
+        Self::open_with(house, &[], &root().join("deploy/prometheus/rules"))
+    }
+
+    /// The same with more edges, named by their admin ports, and with the rules in this folder.
+    pub(super) fn open_with(house: &House, edges: &[SocketAddr], rules: &Path) -> Result<Option<Self>> {
         let Some(mut command) = prometheus_tool("prometheus") else { return Ok(None) };
         let folder = tempfile::tempdir()?;
         let mut settings =
@@ -53,7 +59,10 @@ impl Prometheus {
             let admin = house.address(service, "admin")?.to_string();
             settings = settings.replace(&format!("127.0.0.1:{port}"), &admin);
         }
-        let rules = root().join("deploy/prometheus/rules");
+        let first = house.address("redirector", "admin")?;
+        let all: Vec<String> =
+            [&[first], edges].concat().iter().map(|admin| format!("\"{admin}\"")).collect();
+        settings = settings.replace(&format!("\"{first}\""), &all.join(", "));
         settings = settings.replace("rules/*.yml", &rules.join("*.yml").display().to_string());
         std::fs::write(folder.path().join("prometheus.yml"), settings)?;
         let mut process = command
@@ -84,7 +93,7 @@ impl Prometheus {
     }
 
     /// What a query is answered with now.
-    fn ask(&self, query: &str) -> Result<Vec<serde_json::Value>> {
+    pub(super) fn ask(&self, query: &str) -> Result<Vec<serde_json::Value>> {
         let mut encoded = String::new();
         for byte in query.bytes() {
             _ = write!(encoded, "%{byte:02X}");

@@ -1,0 +1,126 @@
+//! What wakes people is caused for real: the shipped alerts, a real Prometheus, and a house that something happens to.
+//!
+//! Alerts wait some minutes so as not to cry wolf; here they wait a second. All else is as it is shipped.
+//! `deploy/prometheus/tests` holds every alert to its times, by made-up series.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use rustix::process::Signal;
+
+use super::prometheus::Prometheus;
+use super::{files, read};
+use crate::edge::{Edge, redirector};
+use crate::house::{BROWSER, House, SOON, until};
+
+/// Two segments and one more than half of the third: then no spare is left.
+const FULL: usize = 2_500;
+
+/// The shipped rules in a hurry.
+fn hurried_rules(folder: &Path) -> Result<()> {
+    for path in files("deploy/prometheus/rules", &["yml"]) {
+        let hurry = |line: &str| match line.split_once("for: ") {
+            Some((indent, _)) if indent.trim().is_empty() => format!("{indent}for: 1s\n"),
+            _ => format!("{line}\n"),
+        };
+        let text: String = read(&path).lines().map(hurry).collect();
+        std::fs::write(folder.join(path.file_name().context("a name")?), text)?;
+    }
+    Ok(())
+}
+
+fn alarms(prometheus: &Prometheus, alert: &str) -> Result<()> {
+    let firing = format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}}");
+    until(&format!("{alert} wakes somebody"), SOON, || Ok(!prometheus.ask(&firing)?.is_empty()))
+}
+
+fn is_quiet(prometheus: &Prometheus) -> Result<()> {
+    let pages = "ALERTS{alertstate=\"firing\",severity=\"page\"}";
+    let mut last = Vec::new();
+    until("nobody is woken", SOON, || {
+        last = prometheus.ask(pages)?;
+        Ok(last.is_empty())
+    })
+    .with_context(|| format!("{last:#?}"))
+}
+
+/// Clicks on one connection, as fast as they are answered.
+fn click(edge: &Edge, path: &str, n: usize) -> Result<()> {
+    let mut socket = TcpStream::connect(edge.listen)?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: go.example.com\r\nuser-agent: {BROWSER}\r\n\r\n");
+    let mut reply = [0; 2048];
+    for _ in 0..n {
+        socket.write_all(request.as_bytes())?;
+        let got = socket.read(&mut reply)?;
+        ensure!(reply[..got].starts_with(b"HTTP/1.1 302"), "{}", String::from_utf8_lossy(&reply[..got]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_wakes_people_does_when_it_happens() -> Result<()> {
+    let house = House::open()?;
+    house.programme(&["alarm000".to_owned()]).await?;
+    let folder = tempfile::tempdir()?;
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules)?;
+    hurried_rules(&rules)?;
+    let mut command = redirector();
+    command.env("REDIRECTOR_JOURNAL_SEGMENT_BYTES", "65536").env("REDIRECTOR_JOURNAL_MAX_BYTES", "200000");
+    command.env("REDIRECTOR_WORKERS", "1");
+    let edge = Edge::start_by(command, &house, 4, &folder.path().join("journal"))?;
+    until("the other edge knows the link", SOON, || Ok(edge.click("/alarm000")?.token().is_some()))?;
+    let Some(prometheus) = Prometheus::open_with(&house, &[edge.admin], &rules)? else { return Ok(()) };
+    until("everything is scraped", SOON, || Ok(prometheus.ask("up == 1")?.len() == 4))?;
+    is_quiet(&prometheus)?;
+
+    house.signal("redirector", Signal::STOP)?;
+    alarms(&prometheus, "EdgeDown")?;
+    house.signal("redirector", Signal::CONT)?;
+
+    house.signal("redis", Signal::STOP)?;
+    click(&edge, "/alarm000", FULL)?;
+    alarms(&prometheus, "EdgeJournalRed")?;
+    alarms(&prometheus, "RedisAway")?;
+    house.signal("redis", Signal::CONT)?;
+
+    house.signal("postgres", Signal::STOP)?;
+    stop_sessions(&house, Signal::STOP)?;
+    alarms(&prometheus, "PostgresAway")?;
+    stop_sessions(&house, Signal::CONT)?;
+    house.signal("postgres", Signal::CONT)?;
+
+    let mut conn = house.database().await?;
+    sqlx::raw_sql(
+        "update flush_watermark set claim = claim + 3 where ctid = (select min(ctid) from flush_watermark);
+         set session_replication_role = replica; -- the books refuse it otherwise
+         insert into ledger_entry (ledger_tx_id, vendor_id, affiliate_id, link_id, order_ref, account, currency, amount_minor)
+         select 1, vendor_id, affiliate_id, link_id, 'made up', 'expense', 'EUR', 1 from link;",
+    )
+    .execute(&mut conn)
+    .await?;
+    // It audits the books when it starts, and every minute.
+    house.kill("aggregator")?;
+    alarms(&prometheus, "ClicksDiffer")?;
+    alarms(&prometheus, "InvariantViolated")
+}
+
+/// Postgres's sessions are processes of their own.
+fn stop_sessions(house: &House, signal: Signal) -> Result<()> {
+    let server = house.pid("postgres")?.as_raw_nonzero().to_string();
+    for entry in std::fs::read_dir("/proc")? {
+        let path = entry?.path();
+        let Ok(stat) = std::fs::read_to_string(path.join("stat")) else { continue };
+        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+        let pid = path
+            .file_name()
+            .and_then(|name| name.to_str()?.parse().ok())
+            .and_then(rustix::process::Pid::from_raw);
+        if let (Some(pid), true) = (pid, parent == Some(server.as_str())) {
+            rustix::process::kill_process(pid, signal)?;
+        }
+    }
+    Ok(())
+}
