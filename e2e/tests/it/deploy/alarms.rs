@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::prometheus::Prometheus;
 use super::{files, read};
@@ -76,21 +76,19 @@ async fn what_wakes_people_does_when_it_happens() -> Result<()> {
     until("everything is scraped", SOON, || Ok(prometheus.ask("up == 1")?.len() == 4))?;
     is_quiet(&prometheus)?;
 
-    house.signal("redirector", Signal::STOP)?;
+    let hung = Hung::stop(house.pid("redirector")?)?;
     alarms(&prometheus, "EdgeDown")?;
-    house.signal("redirector", Signal::CONT)?;
+    drop(hung);
 
-    house.signal("redis", Signal::STOP)?;
+    let hung = Hung::stop(house.pid("redis")?)?;
     click(&edge, "/alarm000", FULL)?;
     alarms(&prometheus, "EdgeJournalRed")?;
     alarms(&prometheus, "RedisAway")?;
-    house.signal("redis", Signal::CONT)?;
+    drop(hung);
 
-    house.signal("postgres", Signal::STOP)?;
-    stop_sessions(&house, Signal::STOP)?;
+    let hung = Hung::stop(house.pid("postgres")?)?;
     alarms(&prometheus, "PostgresAway")?;
-    stop_sessions(&house, Signal::CONT)?;
-    house.signal("postgres", Signal::CONT)?;
+    drop(hung);
 
     let mut conn = house.database().await?;
     sqlx::raw_sql(
@@ -107,20 +105,39 @@ async fn what_wakes_people_does_when_it_happens() -> Result<()> {
     alarms(&prometheus, "InvariantViolated")
 }
 
-/// Postgres's sessions are processes of their own.
-fn stop_sessions(house: &House, signal: Signal) -> Result<()> {
-    let server = house.pid("postgres")?.as_raw_nonzero().to_string();
+/// A process that does nothing until this is dropped, and its children likewise: Postgres's sessions are processes.
+struct Hung(Vec<Pid>);
+
+impl Hung {
+    fn stop(pid: Pid) -> Result<Self> {
+        // Its own first: then it makes no more children.
+        let mut hung = Self(vec![pid]);
+        kill_process(pid, Signal::STOP)?;
+        for child in children(pid)? {
+            kill_process(child, Signal::STOP)?;
+            hung.0.push(child);
+        }
+        Ok(hung)
+    }
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            _ = kill_process(*pid, Signal::CONT);
+        }
+    }
+}
+
+fn children(of: Pid) -> Result<Vec<Pid>> {
+    let of = of.as_raw_nonzero().to_string();
+    let mut children = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let path = entry?.path();
         let Ok(stat) = std::fs::read_to_string(path.join("stat")) else { continue };
         let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
-        let pid = path
-            .file_name()
-            .and_then(|name| name.to_str()?.parse().ok())
-            .and_then(rustix::process::Pid::from_raw);
-        if let (Some(pid), true) = (pid, parent == Some(server.as_str())) {
-            rustix::process::kill_process(pid, signal)?;
-        }
+        let pid = path.file_name().and_then(|name| name.to_str()?.parse().ok()).and_then(Pid::from_raw);
+        children.extend(pid.filter(|_| parent == Some(of.as_str())));
     }
-    Ok(())
+    Ok(children)
 }
