@@ -132,13 +132,13 @@ async fn upgrades_under_load_fail_no_request_and_lose_no_click() -> Result<()> {
                 scope.spawn(move || shop(address, n % 2 == 0, stop))
             })
             .collect();
-        let upgraded = (0..upgrades).try_fold(edge, |edge, n| upgrade(n, edge, &house, &socket));
+        let last = (0..upgrades).try_fold(edge, |edge, n| upgrade(n, edge, &house, &socket));
         stop.store(true, Ordering::Relaxed);
         let mut tokens = Vec::new();
         for shopper in shoppers {
             tokens.extend(shopper.join().map_err(|_| anyhow!("a shopper panicked"))??);
         }
-        Ok((upgraded?, tokens))
+        Ok((last?, tokens))
     })?;
     let accepted = tokens.iter().collect::<HashSet<_>>().len();
     ensure!(accepted == tokens.len(), "{} tokens, {accepted} different ones", tokens.len());
