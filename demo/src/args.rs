@@ -7,6 +7,8 @@ use common::secret::Master;
 use common::token::{KeyStates, Keyring};
 use runtime::{CommonArgs, Invalid, Problems, Secret, SecretSource};
 
+use crate::calendar::{DAYS, FEW_DAYS};
+
 /// Writes a made-up past of 90 days into a database that holds the demo programme and nothing else.
 #[derive(Debug, Parser)]
 #[command(name = "demo", version)]
@@ -31,6 +33,10 @@ pub struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 
+    /// How many days to tell, 35 to 90: fewer are written sooner
+    #[arg(long, value_name = "DAYS", default_value_t = DAYS)]
+    days: u32,
+
     /// What to log, and how
     #[command(flatten)]
     pub common: CommonArgs,
@@ -49,6 +55,8 @@ pub struct Config {
     pub document_dir: PathBuf,
     /// What chance begins with.
     pub seed: u64,
+    /// How many days are told.
+    pub days: u32,
 }
 
 impl Config {
@@ -67,6 +75,7 @@ impl Args {
         let secret = problems.check("--secret", read(self.secret.as_ref()));
         let master = secret.and_then(|secret| problems.check("--secret", Master::parse(secret.expose())));
         let token_keys = problems.check("--token-keys", self.token_keys.parse::<KeyStates>());
+        let days = problems.check("--days", days(self.days));
         problems.finish(|| {
             Some(Config {
                 database_url: database_url?,
@@ -74,9 +83,15 @@ impl Args {
                 token_keys: token_keys?,
                 document_dir: self.document_dir,
                 seed: self.seed,
+                days: days?,
             })
         })
     }
+}
+
+fn days(days: u32) -> Result<u32, String> {
+    let told = FEW_DAYS..=DAYS;
+    if told.contains(&days) { Ok(days) } else { Err(format!("is {days}; say {FEW_DAYS} to {DAYS}")) }
 }
 
 fn read(source: Option<&SecretSource>) -> Result<Secret, String> {

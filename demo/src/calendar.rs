@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Timelike as _, Utc};
 
-/// Days that are told, today among them.
+/// Days that are told at most, today among them: the programme began a little before.
 pub(crate) const DAYS: u32 = 90;
+/// Days that are told at least: some first of a month is among them, on which the month before is paid.
+pub(crate) const FEW_DAYS: u32 = 35;
 /// Where the programme stood on the first day, and how much it grew until today.
 const GROWTH: (f64, f64) = (0.6, 0.8);
 /// Monday to Sunday: people follow recommendations at their desks.
@@ -25,6 +27,8 @@ const WAVE: (usize, u32) = (1, 18);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Calendar {
     pub(crate) now: DateTime<Utc>,
+    /// How many are told.
+    pub(crate) days: u32,
 }
 
 /// One day of the past.
@@ -33,18 +37,23 @@ pub(crate) struct Day {
     pub(crate) date: NaiveDate,
     /// Counted from the first day.
     pub(crate) nth: u32,
+    /// Counted back from today.
+    ago: u32,
 }
 
 impl Calendar {
     /// Every day, today last.
     pub(crate) fn days(self) -> impl Iterator<Item = Day> {
         let today = self.now.date_naive();
-        (0..DAYS).map(move |nth| Day { date: today - TimeDelta::days(i64::from(DAYS - 1 - nth)), nth })
+        (0..self.days).map(move |nth| {
+            let ago = self.days - 1 - nth;
+            Day { date: today - TimeDelta::days(i64::from(ago)), nth, ago }
+        })
     }
 
     /// The first moment that is told.
     pub(crate) fn began(self) -> DateTime<Utc> {
-        let first = self.now.date_naive() - TimeDelta::days(i64::from(DAYS - 1));
+        let first = self.now.date_naive() - TimeDelta::days(i64::from(self.days - 1));
         first.and_time(chrono::NaiveTime::MIN).and_utc()
     }
 }
@@ -57,7 +66,7 @@ impl Day {
     /// How busy the day is, against a usual one.
     pub(crate) fn busy(self) -> f64 {
         let (start, more) = GROWTH;
-        let level = start + more * f64::from(self.nth) / f64::from(DAYS - 1);
+        let level = start + more * (1.0 - f64::from(self.ago) / f64::from(DAYS - 1));
         level * WEEK[self.date.weekday().num_days_from_monday() as usize]
     }
 
@@ -73,7 +82,7 @@ impl Day {
     }
 
     fn of_campaign(self) -> Option<usize> {
-        let since = (self.nth + CAMPAIGN_BEGAN).checked_sub(DAYS - 1)? as usize;
+        let since = CAMPAIGN_BEGAN.checked_sub(self.ago)? as usize;
         (since < CAMPAIGN.len()).then_some(since)
     }
 }
@@ -102,7 +111,18 @@ mod tests {
     use super::*;
 
     fn calendar() -> Calendar {
-        Calendar { now: "2026-11-20T12:00:00Z".parse().expect("a moment") }
+        Calendar { now: "2026-11-20T12:00:00Z".parse().expect("a moment"), days: DAYS }
+    }
+
+    #[test]
+    fn a_shorter_past_is_the_end_of_the_longer_one() {
+        let short = Calendar { days: FEW_DAYS, ..calendar() };
+        let (short, long): (Vec<Day>, Vec<Day>) = (short.days().collect(), calendar().days().collect());
+        let end = &long[(DAYS - FEW_DAYS) as usize..];
+        let same =
+            |(few, many): (&Day, &Day)| few.date == many.date && (few.busy() - many.busy()).abs() < 1e-9;
+        assert!(short.len() == end.len() && short.iter().zip(end).all(same));
+        assert!(short.iter().any(|day| day.wave().is_some()), "the campaign is among them");
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub async fn write(config: &Config, now_ms: u64, say: &(dyn Fn(&str) + Sync)) ->
         .await
         .with_context(|| format!("cannot connect to {shown}"))?;
     let mut tx = database.begin().await.context("cannot begin")?;
-    let calendar = Calendar { now: clicks::at(now_ms) };
+    let calendar = Calendar { now: clicks::at(now_ms), days: config.days };
     act_as(&mut tx, Role::Aggregator).await?;
     if is_written(&mut tx).await? {
         return Ok(Written::Nothing("the demo's history is there already"));
@@ -94,7 +94,7 @@ async fn past(
     act_as(tx, Role::Aggregator).await?;
     let mut today = None;
     for day in calendar.days() {
-        say(&format!("clicks of day {} of {}", day.nth + 1, calendar::DAYS));
+        say(&format!("clicks of day {} of {}", day.nth + 1, calendar.days));
         let counted = live(day, config, calendar.now, cast, &mut counting, &mut shops)?;
         if day.date == calendar.now.date_naive() {
             // Flushes write to today's rows as well: they come last, so that no flush has to wait for long.
@@ -106,7 +106,7 @@ async fn past(
     let (reports, orders) = shops.close();
     let mut books = Books::open(&keyring, &reports, calendar);
     for day in calendar.days().skip(1) {
-        say(&format!("orders until day {} of {}", day.nth + 1, calendar::DAYS));
+        say(&format!("orders until day {} of {}", day.nth + 1, calendar.days));
         if LOOK_AGAIN.contains(&day.nth) {
             look_again(tx).await?;
         }
@@ -121,7 +121,7 @@ async fn past(
     }
     books.pass(tx, calendar.now).await?;
     finish(tx, config, &books, cast, calendar.now).await?;
-    Ok(Written::Past { days: calendar::DAYS, clicks: counting.clicks(), orders })
+    Ok(Written::Past { days: calendar.days, clicks: counting.clicks(), orders })
 }
 
 /// Has Postgres look at what has grown, and plan anew. Nobody else sees these rows before the commit, so nobody else does

@@ -23,6 +23,9 @@ const EMPTY: &[&str] = &["--empty", "--no-traffic"];
 pub(crate) const BROWSER: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
+/// Days of the demo's past, where fewer than all are enough.
+const FEW_DAYS: &str = "35";
+
 pub(crate) struct House {
     folder: TempDir,
     flags: &'static [&'static str],
@@ -101,6 +104,23 @@ impl House {
         let mut onebox = Command::new("unshare");
         onebox.args(["--mount", "sh", "-c", disk, "sh"]).arg(folder.path()).arg(size).arg(binary("onebox"));
         Self::open_in(folder, EMPTY, onebox).map(Some)
+    }
+
+    /// Opens a house with a demo in which nothing happens now, and with as much of its past as there has to be to show
+    /// something on every page.
+    pub(crate) fn open_demo_at_rest() -> Result<Self> {
+        let house = Self::open_with(&["--no-history", "--no-traffic"])?;
+        let state: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(house.data().join("onebox.json"))?)?;
+        let written = Command::new(binary("demo"))
+            .args(["--days", FEW_DAYS, "--document-dir"])
+            .arg(house.data().join("documents"))
+            .env("DATABASE_URL", &house.database_url)
+            .env("LINKLEDGER_SECRET", state["secret"].as_str().context("the programme has a secret")?)
+            .stdin(Stdio::null())
+            .output()?;
+        ensure!(written.status.success(), "no history: {}", String::from_utf8_lossy(&written.stderr));
+        Ok(house)
     }
 
     fn open_with(flags: &'static [&'static str]) -> Result<Self> {
