@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod browser;
 mod chaos;
 mod clock;
 mod cluster;
