@@ -85,6 +85,9 @@
     week: dated({ dateStyle: "medium" }), month: dated({ month: "long", year: "numeric" }),
   };
 
+  // what was counted by day has no hours between its marks
+  const DAYS = [1, 2, 3, 4, 5, 7, 10, 15, 30, 60, 90, 180, 365].map((days) => days * 86400);
+
   function draw(figure) {
     const table = document.getElementById(figure.dataset.table);
     if (!table || !window.uPlot) return;
@@ -105,7 +108,7 @@
       cursor: { points: { size: 7 }, drag: { x: true, y: false } },
       scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
       axes: [
-        Object.assign({}, axis, { grid: { show: false }, values: (_, list, __, ___, step) => list.map((ts) => mark(ts, step)) }),
+        Object.assign({}, axis, figure.dataset.by === "hour" ? {} : { incrs: DAYS }, { grid: { show: false }, values: (_, list, __, ___, step) => list.map((ts) => mark(ts, step)) }),
         Object.assign({}, axis, { size: 48, values: (_, list) => list.map((v) => short.format(v)) }),
       ],
       series: [{ label: "", value: (_, ts) => ts === null ? "" : head.format(ts * 1e3) }].concat(series),

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
+use super::markup::Amount;
 use crate::report::earnings::Earnings;
-use crate::report::{Granularity, Range, amount};
+use crate::report::{Granularity, Range};
 
 /// `1234567` → `1,234,567`.
 pub(super) fn count(n: u64) -> String {
@@ -57,13 +58,11 @@ pub(super) fn grouped(amount: &str) -> String {
     amount[..end].parse().map_or_else(|_| amount.to_owned(), |whole| count(whole) + &amount[end..])
 }
 
-/// Commission in each currency, `1.50 EUR`; a dash without any.
-pub(super) fn commission(earnings: Option<&Earnings>) -> Vec<String> {
+/// Commission in each currency that has any.
+pub(super) fn commission(earnings: Option<&Earnings>) -> Vec<Amount> {
     let money = earnings.map(|earnings| earnings.money.as_slice()).unwrap_or_default();
     let earned = money.iter().filter(|money| money.commission_minor != 0);
-    let amounts: Vec<String> =
-        earned.map(|money| grouped(&amount(money.commission_minor, &money.currency))).collect();
-    if amounts.is_empty() { vec!["–".to_owned()] } else { amounts }
+    earned.map(|money| Amount::new(money.commission_minor, &money.currency)).collect()
 }
 
 /// A bucket's time in full: `Tue 17 Nov 2026` or `Tue 17 Nov 2026, 14:00`.
@@ -149,8 +148,8 @@ mod tests {
         ] {
             assert_eq!(conversion(Some(&earned(orders)), human), text);
         }
-        assert_eq!((conversion(None, 9), commission(None)), ("–".to_owned(), vec!["–".to_owned()]));
-        assert_eq!(commission(Some(&earned(1))), ["12.50 EUR"]);
+        assert_eq!((conversion(None, 9), commission(None)), ("–".to_owned(), Vec::new()));
+        assert_eq!(commission(Some(&earned(1))), [Amount::new(1_250, "EUR")]);
         for (amount, text) in [
             ("1234567.05 EUR", "1,234,567.05 EUR"),
             ("100 JPY", "100 JPY"),

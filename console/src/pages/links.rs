@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use sqlx::PgConnection;
 
-use super::markup::Badge;
+use super::markup::{Amount, Badge};
 use super::parts::{Controls, Figures, SeriesRow, series, standing};
 use super::period::{AFTER, Period, View, bad};
 use super::shell::{Frame, Place as Part};
@@ -52,6 +52,8 @@ struct LinksPage {
     strip: Option<Strip>,
     /// Whether links can be made here.
     may_make: bool,
+    /// Whose links they are; affiliates see their own alone.
+    names_affiliate: bool,
 }
 
 /// Column headings that sort: the address, and whether the list is sorted by it now.
@@ -76,7 +78,7 @@ struct Row {
     orders: String,
     conversion: String,
     /// One for each currency.
-    commission: Vec<String>,
+    commission: Vec<Amount>,
 }
 
 /// Answers `/links`.
@@ -100,6 +102,7 @@ async fn page(app: &App, visit: &Visit) -> Result<LinksPage, Failure> {
     let first = reports.first().filter(|_| !was_clicked);
     Ok(LinksPage {
         frame: visit.frame(Part::Links),
+        names_affiliate: !caller.is_affiliate(),
         may_make: caller.require(Scope::ProgrammeWrite).is_ok() && caller.vendor().is_none(),
         controls: Controls::new(&view, &range, PATH),
         figures: Figures::of_programme(&programme, &range),

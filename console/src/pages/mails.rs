@@ -77,6 +77,11 @@ fn is_address(app: &App, line: &str) -> bool {
     line.starts_with(&format!("{}/", app.front.base_url())) && !line.contains(char::is_whitespace)
 }
 
+/// Whether somebody may read mails here instead of in a mailbox.
+pub(super) fn are_kept_for(app: &App, caller: &Caller) -> bool {
+    folder(app, caller).is_ok()
+}
+
 fn folder(app: &App, caller: &Caller) -> Result<PathBuf, Failure> {
     caller.require(Scope::AccountsWrite)?;
     caller.require_operator()?;

@@ -39,6 +39,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/settings/totp", get(settings::totp).post(settings::confirm))
         .route("/settings/totp/remove", post(settings::remove))
         .route("/links/new", get(link_new::show).post(link_new::submit))
+        .route("/links/new/preview", post(link_new::preview))
         .route("/links/import", get(link_import::show).post(link_import::submit))
         .route("/links/{code}/edit", get(link_edit::show).post(link_edit::submit))
         .route("/links/{code}/activate", post(link_edit::activate))

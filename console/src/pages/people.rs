@@ -9,7 +9,8 @@ mod affiliate_links;
 mod affiliate_sales;
 mod affiliates;
 mod audit;
-mod choices;
+pub(super) mod choices;
+mod coupons;
 mod invitations;
 mod look;
 mod papers;
@@ -68,6 +69,9 @@ pub(super) fn routes() -> Router<App> {
         .route("/products/{id}/rate", post(products::set_rate))
         .route("/products/{id}/offer", post(products::offer))
         .route("/products/{id}/withdraw", post(products::withdraw))
+        .route("/coupons", get(coupons::list).post(coupons::make))
+        .route("/coupons/new", get(coupons::new))
+        .route("/coupons/{id}/end", post(coupons::end))
         .route("/team", get(team::list).post(team::make))
         .route("/team/new", get(team::new))
         .route("/team/{id}", get(team::edit).post(team::amend))

@@ -19,6 +19,7 @@ pub(crate) enum Place {
     Vendors,
     Products,
     Partnerships,
+    Coupons,
     Orders,
     Holds,
     Payouts,
@@ -157,6 +158,7 @@ const OPERATOR: &[(&str, &[Line])] = &[
             (Place::Products, "Products", "/products", "d", Some(Scope::ProgrammeRead), ""),
             (Place::Partnerships, "Partnerships", "/partnerships", "n", Some(Scope::ProgrammeRead), ""),
             (Place::Links, "Links", "/links", "l", Some(Scope::ReportsRead), ""),
+            (Place::Coupons, "Coupons", "/coupons", "c", Some(Scope::ProgrammeRead), ""),
         ],
     ),
     (
@@ -199,6 +201,7 @@ const VENDOR: &[(&str, &[Line])] = &[
         &[
             (Place::Products, "Products", "/products", "d", None, ""),
             (Place::Partnerships, "Partnerships", "/partnerships", "n", None, ""),
+            (Place::Coupons, "Coupons", "/coupons", "c", None, ""),
             (Place::Requests, "Requests", "/requests", "q", None, ""),
         ],
     ),
@@ -217,6 +220,7 @@ const AFFILIATE: &[(&str, &[Line])] = &[
         &[
             (Place::Overview, "Dashboard", "/", "o", None, ""),
             (Place::Links, "Links", "/links", "l", None, ""),
+            (Place::Coupons, "Coupons", "/coupons", "c", None, ""),
             (Place::Reports, "Reports", "/reports", "r", None, ""),
         ],
     ),

@@ -54,6 +54,7 @@ pub(crate) enum Done {
     Protected,
     Unprotected,
     KeyRevoked,
+    CouponEnded,
 }
 
 /// The code in the address, the sentence, and where a form undoes it (`{}` is what it was done to).
@@ -132,6 +133,7 @@ const WORDS: &[Words] = &[
     (Done::Protected, "protected", "From now on signing in takes a code of your app.", None),
     (Done::Unprotected, "unprotected", "Your password alone is enough again.", None),
     (Done::KeyRevoked, "key-revoked", "Revoked. Nobody gets in with this key any more.", None),
+    (Done::CouponEnded, "coupon-ended", "Ended. It credits nobody any more.", None),
     (Done::Decided, "decided", "Decided. Whoever asked was told.", None),
 ];
 

@@ -307,6 +307,17 @@ pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<L
     Ok(link)
 }
 
+/// Where a link would lead if it were made: it is made as in earnest, looked at and forgotten, so that what is refused here
+/// is what would be refused then.
+pub(crate) async fn tried(app: &App, caller: &Caller, wanted: Wanted) -> Result<shown::Preview, Failure> {
+    let mut maker = Maker::new(caller, &app.redirect_url, now())?;
+    let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
+    let code = maker.make(&mut tx, &wanted).await?;
+    let row = one(&mut tx, &code).await?.ok_or_else(no_such_link)?;
+    tx.rollback().await?;
+    shown::preview_of(row, &shown::Subs::default())
+}
+
 pub(crate) async fn amend(
     app: &App,
     caller: &Caller,

@@ -256,7 +256,12 @@ async fn links_are_made_changed_and_shared() {
         ("destination", "https://shop.example.com/hats"),
         ("code", "hats-26"),
     ];
+    let preview = submit(&world, &mara, "/links/new/preview", &wanted).await;
+    says(&preview, 200, &["<code>https://shop.example.com/hats?clk="]);
+    let preview = submit(&world, &mara, "/links/new/preview", &wanted[..1]).await;
+    says(&preview, 200, &["Choose a product, or say which page."]);
     leads(&submit(&world, &mara, "/links/new", &wanted).await, "/links/hats-26?done=link");
+    says(&submit(&world, &mara, "/links/new/preview", &wanted).await, 200, &["Another link has this code"]);
     says(
         &submit(&world, &mara, "/links/new", &wanted).await,
         409,

@@ -428,3 +428,37 @@ async fn accounts_are_managed_and_the_record_says_so() {
         assert_eq!(world.get_as(&reviewer, path).await.status, 403, "{path}");
     }
 }
+
+#[tokio::test]
+async fn coupons_credit_a_link_and_end() {
+    let (world, admin, _) = with_anna().await;
+    let (vendor, mara) = (world.signed_in(For::Vendor(1)).await, world.signed_in(For::Affiliate(1)).await);
+    let code = world.column("select code from link where vendor_id = 1 and affiliate_id = 1").await.remove(0);
+    says(&world.get_as(&vendor, "/coupons").await, &["No coupons yet.", "New coupon"]);
+    let fields = [("coupon_code", "walk-with-mara"), ("link", code.as_str()), ("until", "2100-01-01")];
+    let there = led(&submit(&world, &vendor, "/coupons", &fields).await).to_owned();
+    says(
+        &world.get_as(&vendor, &there).await,
+        &["Created.", "WALK-WITH-MARA", "In force", "1 Jan 2100", &code],
+    );
+    let twice = submit(&world, &vendor, "/coupons", &fields).await;
+    assert!(twice.status == 422 && twice.body.contains("had, a coupon"), "{} {}", twice.status, twice.body);
+    let unknown = submit(&world, &vendor, "/coupons", &[("coupon_code", "OTHER"), ("link", "nowhere")]).await;
+    assert!(unknown.status == 422 && unknown.body.contains("no link with this code"), "{}", unknown.body);
+
+    let page = world.get_as(&mara, "/coupons").await;
+    says(&page, &["WALK-WITH-MARA"]);
+    assert!(!page.body.contains("New coupon") && !page.body.contains("End it now"));
+    assert_eq!(world.get_as(&mara, "/coupons/new").await.status, 403);
+    says(&world.get_as(&admin, "/coupons?coupon_code=nothing").await, &["No coupon fits."]);
+    let page = world.get_as(&admin, "/coupons").await;
+    let id = world.column("select public_id from coupon").await.remove(0);
+    let seen = version(&page);
+    let refused = submit(&world, &mara, &format!("/coupons/{id}/end"), &[("version", &seen)]).await;
+    assert_eq!(refused.status, 403);
+    let there =
+        led(&submit(&world, &admin, &format!("/coupons/{id}/end"), &[("version", &seen)]).await).to_owned();
+    let page = world.get_as(&admin, &there).await;
+    says(&page, &["It credits nobody any more.", ">Ended<"]);
+    assert!(!page.body.contains("End it now"));
+}

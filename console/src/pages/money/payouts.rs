@@ -9,6 +9,7 @@ use common::payout::payable_from;
 use common::time::Millis;
 use sqlx::PgConnection;
 
+use super::orders::list;
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{Named, Page};
 use crate::db;
@@ -44,6 +45,8 @@ struct PayoutsPage {
     frame: Frame,
     states: Vec<Choice>,
     may_ask: bool,
+    /// Whose commission may be asked for alone, after the words for everybody's; empty where there is no choice.
+    vendors: Vec<(String, String)>,
     fields: Fields,
     rows: Vec<Batch>,
     first_address: Option<String>,
@@ -133,6 +136,9 @@ async fn page(app: &App, visit: &Visit, fields: Fields) -> Result<PayoutsPage, F
         page: Page { after: said(AFTER), ..Page::default() },
     };
     let found = payouts::page(app, &visit.caller, &asked).await?;
+    let may_ask = visit.caller.require(Scope::PayoutsWrite).is_ok();
+    let vendors =
+        if may_ask && visit.caller.vendor().is_none() { vendors(app, visit).await? } else { Vec::new() };
     let choice = |(name, label): (&'static str, &'static str)| Choice {
         label,
         address: view.with("state", name).address(PATH),
@@ -141,12 +147,21 @@ async fn page(app: &App, visit: &Visit, fields: Fields) -> Result<PayoutsPage, F
     Ok(PayoutsPage {
         frame: visit.frame(Place::Payouts),
         states: STATES.into_iter().map(choice).collect(),
-        may_ask: visit.caller.require(Scope::PayoutsWrite).is_ok(),
+        may_ask,
+        vendors,
         fields,
         rows: found.data.into_iter().map(Batch::from).collect(),
         first_address: (!is_first).then(|| view.with(AFTER, "").address(PATH)),
         next_address: found.next_cursor.map(|after| view.with(AFTER, &after).address(PATH)),
     })
+}
+
+/// Everybody's commission, or one vendor's.
+async fn vendors(app: &App, visit: &Visit) -> Result<Vec<(String, String)>, Failure> {
+    let mut snapshot = db::tenant_snapshot(app, &visit.caller).await?;
+    let vendors = list::vendors(&mut snapshot).await?;
+    snapshot.commit().await?;
+    Ok([(String::new(), "All vendors".to_owned())].into_iter().chain(vendors).collect())
 }
 
 async fn payments(app: &App, visit: &Visit, affiliate_id: i64) -> Result<PaymentsPage, Failure> {

@@ -11,6 +11,7 @@ use crate::auth::Scope;
 use crate::conventions::{Named, Page};
 use crate::pages::form::{Fields, Kind};
 use crate::pages::markup::{Badge, Day};
+use crate::pages::people::choices;
 use crate::pages::render;
 use crate::pages::shell::{Frame, Place};
 use crate::pages::toast::Done;
@@ -33,6 +34,8 @@ struct KeysPage {
     frame: Frame,
     fields: Fields,
     scopes: Vec<Choice>,
+    /// Whose rows alone a key may see.
+    vendors: Vec<(String, String)>,
     rows: Vec<Row>,
     first: Option<String>,
     next: Option<String>,
@@ -129,10 +132,12 @@ async fn page(app: &App, visit: &Visit, fields: Fields, made: Option<Made>) -> R
             is_ticked: fields.value("scopes").split(' ').any(|name| name == scope.name()),
         })
         .collect();
+    let vendors = choices::vendors(app, visit, "The whole programme", fields.value("vendor")).await?;
     Ok(KeysPage {
         frame: visit.frame(Place::Keys),
         fields,
         scopes,
+        vendors,
         rows: list.data.into_iter().map(Row::from).collect(),
         first: after.map(|_| PATH.to_owned()),
         next: list.next_cursor.map(|last| format!("{PATH}?after={last}")),

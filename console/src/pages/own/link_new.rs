@@ -2,16 +2,19 @@
 
 use askama::Template;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
 use super::can_be_mended;
 use crate::api::given::MAX_LIMIT;
 use crate::conventions::Page;
 use crate::pages::form::{Fields, Kind};
+use crate::pages::message::sentence;
+use crate::pages::render;
 use crate::pages::shell::{Frame, Place};
 use crate::pages::toast::Done;
 use crate::pages::visit::Visit;
-use crate::problem::Failure;
+use crate::problem::{BadParameter, Failure};
 use crate::programme::links::make::Wanted;
 use crate::programme::{links, partnerships, products};
 use crate::server::App;
@@ -35,6 +38,13 @@ struct NewPage {
     partners: Vec<(String, String)>,
     products: Vec<(String, String)>,
     is_affiliate: bool,
+}
+
+/// Where the link would lead, or why it would not be made.
+#[derive(Template)]
+#[template(path = "own/link_preview.html")]
+struct Preview {
+    leads_to: Result<String, String>,
 }
 
 /// Shows the form.
@@ -65,6 +75,29 @@ pub(super) async fn submit(State(app): State<App>, visit: Visit, request: Reques
             }
         }
         Err(failure) => visit.failed(failure),
+    }
+}
+
+/// Says while somebody types where the link would lead.
+pub(super) async fn preview(State(app): State<App>, visit: Visit, request: Request) -> Response {
+    let tried = async {
+        let wanted: Wanted = taken_apart(&Fields::sent(visit.form(request).await?)).read(&SHAPE)?;
+        links::tried(&app, &visit.caller, wanted).await
+    };
+    let leads_to = match tried.await {
+        Ok(link) => Ok(link.url),
+        Err(Failure::Content(wrong)) => Err(wrong.first().map_or_else(String::new, in_words)),
+        Err(failure) if can_be_mended(&failure) => Err(sentence(&failure.to_string())),
+        Err(failure) => return visit.failed(failure),
+    };
+    render(StatusCode::OK, &Preview { leads_to })
+}
+
+/// What is wrong, for somebody who sees labels and not names.
+fn in_words(wrong: &BadParameter) -> String {
+    match (wrong.field.as_str(), wrong.code) {
+        ("destination", "missing_field") => "Choose a product, or say which page.".to_owned(),
+        _ => sentence(&wrong.detail.replace('`', "")),
     }
 }
 

@@ -8,11 +8,11 @@ use crate::programme::{products, vendors};
 use crate::server::App;
 
 /// A value and its words.
-pub(super) type Choice = (String, String);
+pub(in crate::pages) type Choice = (String, String);
 
 /// The vendors that the visitor may name, by name, and the one that is chosen already. Those past the first page can be
 /// chosen from their own pages.
-pub(super) async fn vendors(
+pub(in crate::pages) async fn vendors(
     app: &App,
     visit: &Visit,
     none: &str,

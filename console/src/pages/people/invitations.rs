@@ -9,6 +9,7 @@ use super::look::{Look, Tab, back};
 use crate::auth::{Scope, Tenant};
 use crate::conventions::{Asked as _, IfMatch, Named};
 use crate::pages::form::{Fields, Kind};
+use crate::pages::mails;
 use crate::pages::markup::{Ago, Badge, Instant};
 use crate::pages::shell::{Frame, Place};
 use crate::pages::toast::Done;
@@ -35,6 +36,8 @@ struct InvitationsPage {
     statuses: Vec<Tab>,
     email: String,
     hidden: Vec<(String, String)>,
+    /// Whether mails are to be read here.
+    has_mails: bool,
     rows: Vec<Row>,
     may_write: bool,
     is_narrowed: bool,
@@ -111,6 +114,7 @@ async fn page(app: &App, visit: &Visit) -> Result<InvitationsPage, Failure> {
         statuses: look.tabs("status", choices.map(|(value, label)| (value, label, None))),
         email: look.value("email").to_owned(),
         hidden: look.hidden("email"),
+        has_mails: mails::are_kept_for(app, &visit.caller),
         may_write: visit.caller.require(Scope::ProgrammeWrite).is_ok(),
         is_narrowed: look.is_narrowed(&["status", "email"]),
         first: look.first(),

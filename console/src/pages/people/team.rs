@@ -4,12 +4,14 @@ use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
+use super::choices::{self, Choice};
 use super::look::{Look, Tab, back, time};
 use crate::accounts::account::Filter;
 use crate::accounts::manage::{self, AccountAnswer, Change, Wanted};
 use crate::auth::{Scope, Via};
 use crate::conventions::{Asked as _, IfMatch, Named, Page};
 use crate::pages::form::{Fields, Kind};
+use crate::pages::mails;
 use crate::pages::markup::{Ago, Badge};
 use crate::pages::shell::{Frame, Place};
 use crate::pages::toast::Done;
@@ -48,6 +50,8 @@ struct TeamPage {
     standings: Vec<Tab>,
     email: String,
     hidden: Vec<(String, String)>,
+    /// Whether mails are to be read here.
+    has_mails: bool,
     rows: Vec<Row>,
     first: Option<String>,
     next: Option<String>,
@@ -94,6 +98,8 @@ struct AccountPage {
     id: String,
     /// Of an operator one may become another; empty where the role stays.
     roles: Vec<(&'static str, &'static str)>,
+    /// Whom a new account may act for.
+    vendors: Vec<Choice>,
     fields: Fields,
 }
 
@@ -114,6 +120,7 @@ async fn page(app: &App, visit: &Visit) -> Result<TeamPage, Failure> {
             .tabs("disabled", [("", "Any", None), ("false", "Active", None), ("true", "Disabled", None)]),
         email: look.value("email").to_owned(),
         hidden: look.hidden("email"),
+        has_mails: mails::are_kept_for(app, &visit.caller),
         first: look.first(),
         next: look.next(listed.next_cursor.as_ref()),
         rows: listed.data.into_iter().map(|row| Row::new(row, visit)).collect(),
@@ -121,11 +128,12 @@ async fn page(app: &App, visit: &Visit) -> Result<TeamPage, Failure> {
 }
 
 /// Answers `/team/new`.
-pub(super) async fn new(visit: Visit) -> Response {
-    visit.show(form(&visit, "", ROLES.to_vec(), Fields::new().with("role", "reviewer")))
+pub(super) async fn new(State(app): State<App>, visit: Visit) -> Response {
+    visit.show(form(&app, &visit, "", ROLES.to_vec(), Fields::new().with("role", "reviewer")).await)
 }
 
-fn form(
+async fn form(
+    app: &App,
     visit: &Visit,
     id: &str,
     roles: Vec<(&'static str, &'static str)>,
@@ -133,7 +141,11 @@ fn form(
 ) -> Result<AccountPage, Failure> {
     visit.caller.require_operator()?;
     visit.caller.require(Scope::AccountsWrite)?;
-    Ok(AccountPage { frame: visit.frame(Place::Team), id: id.to_owned(), roles, fields })
+    let vendors = match id {
+        "" => choices::vendors(app, visit, "No vendor", fields.value("vendor")).await?,
+        _ => Vec::new(),
+    };
+    Ok(AccountPage { frame: visit.frame(Place::Team), id: id.to_owned(), roles, vendors, fields })
 }
 
 /// Answers `/team/{id}`.
@@ -145,7 +157,7 @@ pub(super) async fn edit(State(app): State<App>, visit: Visit, Named(id): Named)
             .with("name", account.name)
             .with("role", if roles.is_empty() { String::new() } else { account.role })
             .with("version", account.row_version.to_string());
-        form(&visit, &id, roles, fields)
+        form(&app, &visit, &id, roles, fields).await
     };
     visit.show(page.await)
 }
@@ -166,7 +178,7 @@ pub(super) async fn make(State(app): State<App>, visit: Visit, request: Request)
         manage::make(&app, &visit.caller, fields.read::<Wanted>(&NEW)?).await?;
         Ok::<Redirect, Failure>(Done::AccountInvited.at(PATH))
     };
-    finish(&visit, "", ROLES.to_vec(), made.await, fields)
+    finish(&app, &visit, "", ROLES.to_vec(), made.await, fields).await
 }
 
 /// Changes an account.
@@ -186,10 +198,11 @@ pub(super) async fn amend(
         manage::amend(&app, &visit.caller, &if_match, &id, change).await?;
         Ok::<Redirect, Failure>(Done::Saved.at(PATH))
     };
-    finish(&visit, &id, roles, changed.await, fields)
+    finish(&app, &visit, &id, roles, changed.await, fields).await
 }
 
-fn finish(
+async fn finish(
+    app: &App,
     visit: &Visit,
     id: &str,
     roles: Vec<(&'static str, &'static str)>,
@@ -199,7 +212,7 @@ fn finish(
     match outcome {
         Ok(done) => done.into_response(),
         Err(failure @ (Failure::Content(_) | Failure::Conflict(..))) => {
-            match form(visit, id, roles, fields.refuse(&failure)) {
+            match form(app, visit, id, roles, fields.refuse(&failure)).await {
                 Ok(page) => visit.again(&failure, &page),
                 Err(failure) => visit.failed(failure),
             }

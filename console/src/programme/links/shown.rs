@@ -100,14 +100,13 @@ impl Asked for Subs {
 }
 
 /// Where a link would lead.
-pub(crate) async fn filled(
-    app: &App,
-    caller: &Caller,
-    code: &str,
-    Subs(subs): &Subs,
-) -> Result<Preview, Failure> {
+pub(crate) async fn filled(app: &App, caller: &Caller, code: &str, subs: &Subs) -> Result<Preview, Failure> {
     caller.require(Scope::ProgrammeRead)?;
-    let row = found(app, caller, code).await?;
+    preview_of(found(app, caller, code).await?, subs)
+}
+
+/// Where a link as it stands would lead.
+pub(super) fn preview_of(row: Row, Subs(subs): &Subs) -> Result<Preview, Failure> {
     let template = Template::compile(&row.destination)
         .map_err(|error| Failure::Fault(format!("a stored destination cannot be followed: {error}")))?;
     let subs: [&[u8]; SUBS] = std::array::from_fn(|i| subs[i].as_bytes());

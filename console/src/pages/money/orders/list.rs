@@ -185,7 +185,7 @@ async fn affiliate(conn: &mut PgConnection, username: &str) -> sqlx::Result<Opti
 }
 
 /// Vendors as choices, by name.
-async fn vendors(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, String)>> {
+pub(in crate::pages::money) async fn vendors(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, String)>> {
     let rows = sqlx::query!("select vendor_id, name from vendor order by name limit $1", MAX_VENDORS)
         .fetch_all(conn)
         .await?;
