@@ -19,18 +19,15 @@ pub mod throttle;
 pub mod totp;
 pub(crate) mod totp_api;
 
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
-
 pub use self::account::{NewAccount, create};
 pub use self::password::Passwords;
 pub(crate) use self::session_api::{own_account, prove_again};
 pub use self::sign_in::{Client, Credentials, is_email, sign_in, stored_email};
-use crate::server::App;
+use crate::openapi::{Routes, routes};
 
 /// The routes of accounts, sessions, keys and the record of acts, with what `/openapi.json` says of them.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(session_api::begin, session_api::show, session_api::end))
         .routes(routes!(session_api::reauthenticate))
         .routes(routes!(session_api::change_password))

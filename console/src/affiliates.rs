@@ -18,17 +18,15 @@ pub(crate) mod show;
 pub(crate) mod suspend;
 
 use sqlx::PgConnection;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::api::given::is_name;
 use crate::auth::{Caller, Tenant};
+use crate::openapi::{Routes, routes};
 use crate::problem::Failure;
-use crate::server::App;
 
 /// The routes of affiliates, with what `/openapi.json` says of them.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(apply::apply))
         .routes(routes!(show::own, show::change_own))
         .routes(routes!(bank::own, bank::put_own))

@@ -9,34 +9,33 @@ pub(crate) mod params;
 
 use axum::extract::State;
 use axum::response::Response;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use self::answer::{LinkList, SummaryAnswer};
 use self::params::{LinksParams, SummaryParams};
 use crate::auth::{Caller, Reader, Scope};
-use crate::conventions::{Asking, json, now};
+use crate::conventions::{Asking, LinkCode, Moment, json, now};
 use crate::db;
+use crate::openapi::{Routes, routes};
 use crate::problem::{Failure, Problem, unusable_parameter};
-use crate::report::{links, select, summary};
+use crate::report::{Granularity, links, select, summary};
 use crate::server::App;
 
 /// Where the list of links is.
 pub const LINKS_PATH: &str = "/v1/reports/links";
 
 /// The routes of reports, with what `/openapi.json` says of them.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(links)).routes(routes!(summary))
+pub fn routes() -> Routes {
+    Routes::new().routes(routes!(links)).routes(routes!(summary))
 }
 
 /// One page of links with their clicks.
 #[utoipa::path(get, path = LINKS_PATH, tag = "reports", params(
-    ("link" = Option<Vec<String>>, Query, description = "Only the links with these codes, 100 at most"),
-    ("from" = Option<String>, Query, description = "The first instant, or day; a week before `to` unless asked otherwise"),
-    ("to" = Option<String>, Query, description = "The instant, or day, after the last"),
-    ("granularity" = Option<String>, Query, description = "`hour`, `day`, `week` (from Monday) or `month`"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "The code of the last link of the page before"),
+    ("link" = inline(Option<Vec<LinkCode>>), Query, description = "Only the links with these codes, 100 at most"),
+    ("from" = inline(Option<Moment>), Query, description = "The first instant, or day; a week before `to` unless asked otherwise"),
+    ("to" = inline(Option<Moment>), Query, description = "The instant, or day, after the last"),
+    ("granularity" = inline(Option<Granularity>), Query, description = "By `day` unless asked otherwise; weeks begin on Monday"),
+    ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = inline(Option<LinkCode>), Query, description = "The code of the last link of the page before"),
 ), responses(
     (status = 200, description = "A page of links with their clicks", body = LinkList),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -51,9 +50,9 @@ pub(crate) async fn links(
 
 /// The whole programme.
 #[utoipa::path(get, path = "/v1/reports/summary", tag = "reports", params(
-    ("from" = Option<String>, Query, description = "The first instant, or day; a week before `to` unless asked otherwise"),
-    ("to" = Option<String>, Query, description = "The instant, or day, after the last"),
-    ("granularity" = Option<String>, Query, description = "`hour`, `day`, `week` (from Monday) or `month`"),
+    ("from" = inline(Option<Moment>), Query, description = "The first instant, or day; a week before `to` unless asked otherwise"),
+    ("to" = inline(Option<Moment>), Query, description = "The instant, or day, after the last"),
+    ("granularity" = inline(Option<Granularity>), Query, description = "By `day` unless asked otherwise; weeks begin on Monday"),
 ), responses(
     (status = 200, description = "The whole programme, as far as the caller sees it", body = SummaryAnswer),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -16,6 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::key::{KEY_PREFIX, secret_hash};
 pub use self::scope::{Role, Scope};
+pub(crate) use self::scope::{RoleName, ScopeName};
 pub use self::visitor::{Reader, Visitor};
 use crate::problem::{Failure, ForPrograms};
 use crate::server::App;

@@ -2,6 +2,7 @@
 //! way from a typed answer to a response.
 
 pub(crate) mod answers;
+pub(crate) mod described;
 pub mod etag;
 pub mod idempotency;
 pub(crate) mod list;
@@ -10,6 +11,10 @@ pub(crate) mod named;
 use crate::problem::Failure;
 
 pub(crate) use self::answers::{Object, accepted, changed, created, creation, done, json, made, object};
+pub(crate) use self::described::{
+    Called, CurrencyCode, EmailAddress, LinkCode, Message, Millionths, Moment, Number, PageParams, PerCent,
+    Repeatable, Sought, Versioned, WebAddress, words,
+};
 pub use self::etag::IfMatch;
 pub use self::idempotency::once;
 pub(crate) use self::list::{Asked, Asking, List, Page, now, time, unknown_cursor};

@@ -14,14 +14,11 @@ mod shape;
 pub(crate) mod statement;
 mod story;
 
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
-
-use crate::server::App;
+use crate::openapi::{Routes, routes};
 
 /// The routes of the desk, with what `/openapi.json` says of them.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(orders::list))
         .routes(routes!(orders::show))
         .routes(routes!(explanation::show))

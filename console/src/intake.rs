@@ -27,15 +27,14 @@ mod write;
 
 use axum::Router;
 use axum::routing::get;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 pub use self::door::Door;
+use crate::openapi::{Routes, routes};
 use crate::server::App;
 
 /// The routes of the door, with what `/openapi.json` says of them.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(orders::one))
         .routes(routes!(orders::batch))
         .routes(routes!(webhook::receive))

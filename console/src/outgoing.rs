@@ -18,16 +18,13 @@ pub(crate) mod targets;
 pub(crate) mod topics;
 mod work;
 
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
-
 pub use self::address::Reach;
 pub use self::work::run;
-use crate::server::App;
+use crate::openapi::{Routes, routes};
 
 /// The routes of what goes out, with what `/openapi.json` says of them.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(targets::list, targets::create))
         .routes(routes!(targets::show, targets::change))
         .routes(routes!(targets::enable))

@@ -24,14 +24,11 @@ pub(crate) mod standing;
 pub(crate) mod terms;
 pub(crate) mod vendors;
 
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
-
-use crate::server::App;
+use crate::openapi::{Routes, routes};
 
 /// The routes of the programme, with what `/openapi.json` says of them.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(vendors::list, vendors::create))
         .routes(routes!(vendors::show, vendors::change))
         .routes(routes!(vendors::activate))

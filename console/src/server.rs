@@ -20,19 +20,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::compression::CompressionLayer;
 use tracing::{debug, warn};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::Passwords;
 use crate::documents::Cabinet;
 use crate::front::Front;
 use crate::intake::Door;
 use crate::limits::Limits;
+use crate::openapi::Routes;
 use crate::outgoing::Reach;
 use crate::seal::Seal;
 use crate::vault::Vault;
 use crate::{
-    accounts, affiliates, api, assets, desk, documents, guard, intake, limits, openapi, outgoing, pages,
-    programme,
+    accounts, affiliates, api, assets, desk, documents, guard, intake, limits, outgoing, pages, programme,
 };
 
 /// Connections at once. A console has a few readers; more are a fault or an attack, and wait to be accepted.
@@ -85,7 +84,7 @@ pub struct App {
 /// Every route, inside the guard.
 pub fn router(app: App, requests_per_minute: u32) -> Router {
     let limits = Limits::new(requests_per_minute, app.front.clone());
-    let (described, openapi) = OpenApiRouter::with_openapi(openapi::described())
+    let described = Routes::new()
         .merge(accounts::routes())
         .merge(outgoing::routes())
         .merge(programme::routes())
@@ -94,12 +93,11 @@ pub fn router(app: App, requests_per_minute: u32) -> Router {
         .merge(desk::routes())
         .merge(intake::routes())
         .merge(api::routes())
-        .split_for_parts();
+        .told();
     Router::new()
         .merge(pages::routes())
         .merge(pages::demo::routes(app.front.guests))
         .merge(described)
-        .merge(openapi::routes(&openapi))
         .merge(assets::routes())
         .merge(intake::script())
         .fallback(guard::nowhere)

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::api::answer::rfc3339;
 use crate::api::given::{DEFAULT_LIMIT, Given};
 use crate::auth::{Caller, Scope};
-use crate::conventions::{Asked, Asking, List, json};
+use crate::conventions::{Asked, Asking, List, Moment, Number, Sought, json};
 use crate::db;
 use crate::problem::{Failure, Problem};
 use crate::server::App;
@@ -52,12 +52,12 @@ struct Row {
 
 /// One page of acts, newest first.
 #[utoipa::path(get, path = PATH, tag = "audit", params(
-    ("action" = Option<String>, Query, description = "Only this action, such as `account.disable`"),
-    ("subject" = Option<String>, Query, description = "Only what was done to this"),
-    ("from" = Option<String>, Query, description = "RFC 3339; from this instant on"),
-    ("to" = Option<String>, Query, description = "RFC 3339; before this instant"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<i64>, Query, description = "The last act of the page before"),
+    ("action" = inline(Option<Sought>), Query, description = "Only this action, such as `account.disable`"),
+    ("subject" = inline(Option<Sought>), Query, description = "Only what was done to this"),
+    ("from" = inline(Option<Moment>), Query, description = "RFC 3339; from this instant on"),
+    ("to" = inline(Option<Moment>), Query, description = "RFC 3339; before this instant"),
+    ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = inline(Option<Number>), Query, description = "The last act of the page before"),
 ), responses(
     (status = 200, description = "A page", body = List<EntryAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 
 use crate::api::answer::rfc3339;
 use crate::auth::session::random_secret;
-use crate::auth::{Caller, KEY_PREFIX, Scope, secret_hash};
+use crate::auth::{Caller, KEY_PREFIX, Scope, ScopeName, secret_hash};
 use crate::conventions::{
-    Asking, List, Named, Object, Page, created, done, illegal_state, json, now, possible, time,
-    unknown_cursor,
+    Asking, Called, List, Named, Object, Page, PageParams, created, done, illegal_state, json, now, possible,
+    time, unknown_cursor,
 };
 use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
@@ -48,11 +48,11 @@ pub(crate) struct KeyAnswer {
 #[serde(deny_unknown_fields)]
 #[schema(as = ApiKeyWanted)]
 pub(crate) struct Wanted {
-    #[schema(example = "Checkout of the shop", max_length = 200)]
+    #[schema(value_type = Called, example = "Checkout of the shop")]
     pub(crate) name: String,
     /// `ven_…`: only this vendor's rows.
     pub(crate) vendor: Option<String>,
-    #[schema(example = json!(["orders:write"]))]
+    #[schema(value_type = Vec<ScopeName>, min_items = 1, example = json!(["orders:write"]))]
     pub(crate) scopes: Vec<String>,
 }
 
@@ -67,8 +67,7 @@ struct Row {
 
 /// One page of keys, newest first.
 #[utoipa::path(get, path = PATH, tag = "api keys", params(
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "The last key of the page before"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page", body = List<KeyAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

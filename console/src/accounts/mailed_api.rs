@@ -12,7 +12,7 @@ use super::session_api::own_account;
 use super::sign_in::Client;
 use crate::auth::{Caller, csrf};
 use crate::body;
-use crate::conventions::{done, now};
+use crate::conventions::{EmailAddress, done, now};
 use crate::problem::{ForPrograms, Problem};
 use crate::server::App;
 
@@ -20,7 +20,7 @@ use crate::server::App;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Forgotten {
-    #[schema(example = "ada@example.com")]
+    #[schema(value_type = EmailAddress, example = "ada@example.com")]
     pub(crate) email: String,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Forgotten {
 pub(crate) struct Reset {
     pub(crate) token: String,
     /// Twelve characters or more.
-    #[schema(format = Password, min_length = 12)]
+    #[schema(format = Password, min_length = 12, max_length = 1024)]
     pub(crate) password: String,
 }
 

@@ -14,10 +14,10 @@ use super::sign_in::{is_email, stored_email};
 use super::throttle::{self, Subject};
 use crate::api::answer::rfc3339;
 use crate::api::given::Given;
-use crate::auth::{Caller, Role, Scope, Via, session};
+use crate::auth::{Caller, Role, RoleName, Scope, Via, session};
 use crate::conventions::{
-    Asked, Asking, IfMatch, List, Named, Object, Page, created, creation, illegal_state, json, now, object,
-    possible, time, unknown_cursor,
+    Asked, Asking, EmailAddress, IfMatch, List, Named, Object, Page, PageParams, Repeatable, Sought,
+    Versioned, created, creation, illegal_state, json, now, object, possible, time, unknown_cursor,
 };
 use crate::problem::{BadParameter, Failure, Problem};
 use crate::server::App;
@@ -58,11 +58,16 @@ pub(crate) struct AccountAnswer {
 #[serde(deny_unknown_fields)]
 #[schema(as = AccountWanted)]
 pub(crate) struct Wanted {
-    #[schema(example = "ada@example.com")]
+    #[schema(value_type = EmailAddress, example = "ada@example.com")]
     pub(crate) email: String,
-    #[schema(example = "Ada Example", max_length = 200)]
+    #[schema(
+        example = "Ada Example",
+        max_length = 200,
+        pattern = r"^[^<>\u0000-\u001f\u007f-\u009f]*[^<>\s\u0000-\u001f\u007f-\u009f][^<>\u0000-\u001f\u007f-\u009f]*$"
+    )]
     pub(crate) name: String,
     /// `admin`, `reviewer`, `finance`, `vendor` or `affiliate`.
+    #[schema(value_type = RoleName)]
     pub(crate) role: String,
     /// `ven_…`, with the role of a vendor.
     pub(crate) vendor: Option<String>,
@@ -75,18 +80,22 @@ pub(crate) struct Wanted {
 #[serde(deny_unknown_fields)]
 #[schema(as = AccountChange)]
 pub(crate) struct Change {
+    #[schema(
+        max_length = 200,
+        pattern = r"^[^<>\u0000-\u001f\u007f-\u009f]*[^<>\s\u0000-\u001f\u007f-\u009f][^<>\u0000-\u001f\u007f-\u009f]*$"
+    )]
     pub(crate) name: Option<String>,
     /// One operator's role for another: `admin`, `reviewer` or `finance`.
+    #[schema(value_type = Option<RoleName>)]
     pub(crate) role: Option<String>,
 }
 
 /// One page of accounts, newest first.
 #[utoipa::path(get, path = PATH, tag = "accounts", params(
-    ("role" = Option<String>, Query, description = "Only this role"),
+    ("role" = inline(Option<RoleName>), Query, description = "Only this role"),
     ("disabled" = Option<bool>, Query, description = "Only those that are disabled, or are not"),
-    ("email" = Option<String>, Query, description = "Only this address"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "The last account of the page before"),
+    ("email" = inline(Option<Sought>), Query, description = "Only this address"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page", body = List<AccountAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -151,7 +160,7 @@ pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<Accoun
 
 /// Makes an account. A mail leads its owner to choose a password.
 #[utoipa::path(post, path = PATH, tag = "accounts", request_body = Wanted, params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = AccountAnswer),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -215,7 +224,7 @@ async fn affiliate(conn: &mut PgConnection, public_id: Option<&str>) -> Result<O
 /// Changes the name, or an operator's role.
 #[utoipa::path(patch, path = "/v1/accounts/{account_id}", tag = "accounts", request_body = Change, params(
     ("account_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version the change is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is now", body = AccountAnswer),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

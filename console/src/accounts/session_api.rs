@@ -48,7 +48,7 @@ pub(crate) struct NewPassword {
     pub(crate) current_password: String,
     pub(crate) totp: Option<String>,
     /// Twelve characters or more.
-    #[schema(format = Password, min_length = 12)]
+    #[schema(format = Password, min_length = 12, max_length = 1024)]
     pub(crate) password: String,
 }
 

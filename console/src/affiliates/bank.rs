@@ -15,7 +15,7 @@ use self::number::{AccountNumber, BadNumber, bic};
 use super::{find, letters, no_such_affiliate, own_affiliate};
 use crate::api::answer::rfc3339;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{Named, json, now};
+use crate::conventions::{Called, Named, json, now};
 use crate::problem::{BadParameter, Failure, Problem};
 use crate::server::App;
 use crate::vault::{self, Vault};
@@ -32,11 +32,14 @@ const MAX_BRANCH: usize = 20;
 #[schema(as = BankAccountSent)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sent {
+    #[schema(value_type = Called)]
     pub(crate) bank_name: String,
     /// Digits and letters; an IBAN must have good check digits.
+    #[schema(max_length = 34, pattern = r"^[A-Za-z0-9]{3,33}[0-9]$")]
     pub(crate) account_number: String,
+    #[schema(value_type = Called)]
     pub(crate) account_name: String,
-    #[schema(example = "DEUTDEFF")]
+    #[schema(example = "DEUTDEFF", pattern = r"^[A-Za-z0-9]{4}[A-Za-z]{2}[A-Za-z0-9]{2}([A-Za-z0-9]{3})?$")]
     pub(crate) swift_bic: Option<String>,
     pub(crate) branch_code: Option<String>,
 }

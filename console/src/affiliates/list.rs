@@ -13,7 +13,9 @@ use super::answer::{Affiliate, AffiliateAnswer, View, read};
 use super::{figures, find};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
-use crate::conventions::{Asked, Asking, List, Page, json, now, unknown_cursor};
+use crate::conventions::{
+    Asked, Asking, List, Moment, Page, PageParams, Sought, json, now, unknown_cursor, words,
+};
 use crate::db;
 use crate::problem::{Failure, Problem};
 use crate::report::{Granularity, Range};
@@ -31,8 +33,21 @@ const MAX_SEARCH: usize = 254;
 /// Behind every text that begins with a prefix: the last character there is.
 const LAST: char = char::MAX;
 
+/// How far an affiliate is.
+const STATES: [&str; 3] = ["pending", "approved", "rejected"];
+
+words! {
+    /// How far an affiliate is.
+    Stage: STATES
+}
+
 /// The orders a list can be in; the first unless asked otherwise.
 const SORTS: [&str; 5] = ["review", "newest", "oldest", "username", "name"];
+
+words! {
+    /// In which order affiliates are listed.
+    Sort: SORTS
+}
 
 /// One page.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,15 +81,14 @@ pub(crate) struct Filter {
 
 /// One page of affiliates.
 #[utoipa::path(get, path = PATH, tag = "affiliates", params(
-    ("status" = Option<String>, Query, description = "`pending`, `approved` or `rejected`"),
+    ("status" = inline(Option<Stage>), Query, description = "Only those that are so far"),
     ("is_active" = Option<bool>, Query, description = "Only those that are active, or are not"),
-    ("country" = Option<String>, Query, description = "Two capitals"),
-    ("search" = Option<String>, Query, description = "The beginning of a username, a name or an address"),
-    ("sort" = Option<String>, Query, description = "`review` (pending first, then newest), `newest`, `oldest`, `username` or `name`"),
-    ("from" = Option<String>, Query, description = "The first day of figures; 30 days before `to` unless asked otherwise"),
-    ("to" = Option<String>, Query, description = "The day after the last"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ("country" = Option<String>, Query, pattern = "^[A-Za-z]{2}$", description = "Two capitals"),
+    ("search" = inline(Option<Sought>), Query, description = "The beginning of a username, a name or an address"),
+    ("sort" = inline(Option<Sort>), Query, description = "`review`, unless asked otherwise: pending first, then newest"),
+    ("from" = inline(Option<Moment>), Query, description = "The first day of figures; 30 days before `to` unless asked otherwise"),
+    ("to" = inline(Option<Moment>), Query, description = "The day after the last"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page, with counts of all and figures of each", body = AffiliateList),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -123,7 +137,7 @@ pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<
 impl Asked for Filter {
     fn read(query: &str) -> Result<Self, Failure> {
         let mut given = Given::read(query);
-        let status = given.word("status", &["pending", "approved", "rejected"]);
+        let status = given.word("status", &STATES);
         let is_active = given.flag("is_active");
         let country = given.one("country").and_then(|text| country(&mut given, &text));
         let search = given.one("search").and_then(|text| search(&mut given, &text));

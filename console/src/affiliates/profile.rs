@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 use utoipa::ToSchema;
 
+use crate::conventions::{Called, EmailAddress, Message, WebAddress};
 use crate::problem::{BadParameter, Failure};
 
 /// Characters of a name, as in Postgres.
@@ -40,6 +41,7 @@ pub(crate) struct SocialMedia {
 #[schema(as = ProfileChange)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
+    #[schema(value_type = Option<Called>)]
     pub(crate) name: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -48,10 +50,10 @@ pub(crate) struct Change {
     #[schema(value_type = Option<String>)]
     pub(crate) country: Said,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Message>)]
     pub(crate) bio: Said,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<WebAddress>)]
     pub(crate) website: Said,
     pub(crate) social_media: Option<SocialMedia>,
 }
@@ -61,17 +63,22 @@ pub(crate) struct Change {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Application {
     /// 2 to 40 small letters, digits, `_`, `.` or `-`.
+    #[schema(pattern = r"^[a-z0-9_.-]{2,40}$")]
     pub(crate) username: String,
+    #[schema(value_type = EmailAddress)]
     pub(crate) email: String,
     /// Twelve characters or more; without one, a mail has a link that sets it.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 12, max_length = 1024)]
     pub(crate) password: Option<String>,
     /// The token of an invitation.
     pub(crate) invitation: Option<String>,
+    #[schema(value_type = Called)]
     pub(crate) name: String,
     pub(crate) phone: Option<String>,
     pub(crate) country: Option<String>,
+    #[schema(value_type = Option<Message>)]
     pub(crate) bio: Option<String>,
+    #[schema(value_type = Option<WebAddress>)]
     pub(crate) website: Option<String>,
     pub(crate) social_media: Option<SocialMedia>,
 }

@@ -8,7 +8,7 @@ use super::answer::{AffiliateAnswer, View, lock, read};
 use super::reason::{NoBody, Reason, WithReason};
 use super::{find, letters, no_such_affiliate};
 use crate::auth::{Caller, Scope};
-use crate::conventions::{IfMatch, Named, illegal_state, object};
+use crate::conventions::{IfMatch, Named, Versioned, illegal_state, object};
 use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, db};
@@ -48,7 +48,7 @@ impl Verdict {
 /// Takes an affiliate into the programme.
 #[utoipa::path(post, path = "/v1/affiliates/{affiliate_id}/approve", tag = "affiliates", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
-    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+    Versioned,
 ), responses(
     (status = 200, description = "Approved", body = AffiliateAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -71,7 +71,7 @@ pub(super) async fn approve(
 /// Declines an application, and says why.
 #[utoipa::path(post, path = "/v1/affiliates/{affiliate_id}/reject", tag = "affiliates", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
-    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+    Versioned,
 ), request_body = WithReason, responses(
     (status = 200, description = "Rejected", body = AffiliateAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

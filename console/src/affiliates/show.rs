@@ -10,7 +10,7 @@ use super::profile::{Change, Profile};
 use super::{bank, figures, find, no_such_affiliate, own_affiliate};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{Asked, Asking, IfMatch, Named, now, object};
+use crate::conventions::{Asked, Asking, IfMatch, Moment, Named, Versioned, now, object};
 use crate::problem::{Failure, Problem};
 use crate::report::Range;
 use crate::server::App;
@@ -18,8 +18,8 @@ use crate::{audit, body, db};
 
 /// The caller's own page.
 #[utoipa::path(get, path = "/v1/affiliate", tag = "affiliates", params(
-    ("from" = Option<String>, Query, description = "The first day of figures; 30 days before `to` unless asked otherwise"),
-    ("to" = Option<String>, Query, description = "The day after the last"),
+    ("from" = inline(Option<Moment>), Query, description = "The first day of figures; 30 days before `to` unless asked otherwise"),
+    ("to" = inline(Option<Moment>), Query, description = "The day after the last"),
 ), responses(
     (status = 200, description = "Oneself", body = AffiliateAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -31,8 +31,8 @@ pub(super) async fn own(State(app): State<App>, caller: Caller, Asking(span): As
 /// Anybody's page, for operators and vendors.
 #[utoipa::path(get, path = "/v1/affiliates/{affiliate_id}", tag = "affiliates", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
-    ("from" = Option<String>, Query, description = "The first day of figures; 30 days before `to` unless asked otherwise"),
-    ("to" = Option<String>, Query, description = "The day after the last"),
+    ("from" = inline(Option<Moment>), Query, description = "The first day of figures; 30 days before `to` unless asked otherwise"),
+    ("to" = inline(Option<Moment>), Query, description = "The day after the last"),
 ), responses(
     (status = 200, description = "The affiliate", body = AffiliateAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -48,7 +48,7 @@ pub(super) async fn show(
 
 /// Changes the caller's own profile.
 #[utoipa::path(patch, path = "/v1/affiliate", tag = "affiliates", params(
-    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+    Versioned,
 ), request_body = Change, responses(
     (status = 200, description = "Oneself as changed", body = AffiliateAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -69,7 +69,7 @@ pub(super) async fn change_own(
 /// Changes any affiliate's profile.
 #[utoipa::path(patch, path = "/v1/affiliates/{affiliate_id}", tag = "affiliates", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
-    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+    Versioned,
 ), request_body = Change, responses(
     (status = 200, description = "The affiliate as changed", body = AffiliateAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

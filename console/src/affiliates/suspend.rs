@@ -11,7 +11,7 @@ use super::reason::NoBody;
 use super::review::may_decide;
 use super::{find, letters, no_such_affiliate};
 use crate::auth::Caller;
-use crate::conventions::{IfMatch, Named, illegal_state, object};
+use crate::conventions::{IfMatch, Named, Versioned, illegal_state, object};
 use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, db};
@@ -49,7 +49,7 @@ impl Switch {
 /// Switches an affiliate and its links off.
 #[utoipa::path(post, path = "/v1/affiliates/{affiliate_id}/suspend", tag = "affiliates", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
-    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+    Versioned,
 ), responses(
     (status = 200, description = "Suspended", body = AffiliateAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -67,7 +67,7 @@ pub(super) async fn suspend(
 /// The same, as lists call it.
 #[utoipa::path(post, path = "/v1/affiliates/{affiliate_id}/block", tag = "affiliates", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
-    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+    Versioned,
 ), responses(
     (status = 200, description = "Suspended", body = AffiliateAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -85,7 +85,7 @@ pub(super) async fn block(
 /// Switches an affiliate on again, and the links that were switched off with it.
 #[utoipa::path(post, path = "/v1/affiliates/{affiliate_id}/reactivate", tag = "affiliates", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
-    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+    Versioned,
 ), responses(
     (status = 200, description = "Active again", body = AffiliateAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

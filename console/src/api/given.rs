@@ -1,8 +1,10 @@
 //! The parameters of one request, taken one by one by name. Everything wrong is collected, so one answer names it all.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, Utc};
 use common::ids::Code;
-use common::money::Currency;
+use common::money::{BadCurrency, Currency};
 use url::form_urlencoded;
 
 use crate::conventions::Page;
@@ -13,6 +15,8 @@ use crate::report::{Granularity, Range};
 pub(crate) const DEFAULT_LIMIT: i64 = 25;
 /// Rows on a page at most: links by hour over 31 days are 74,400 buckets.
 pub(crate) const MAX_LIMIT: i64 = 100;
+/// Years that are reported on: from the epoch on, and so that a span added to it is still a time.
+const YEARS: RangeInclusive<i32> = 1970..=9000;
 /// The span unless asked otherwise, in days.
 const DEFAULT_DAYS: u64 = 7;
 
@@ -34,9 +38,15 @@ impl Given {
         self.bad.push(BadParameter { field: field.to_owned(), code, detail: detail.into() });
     }
 
-    /// Every value of a parameter that may be repeated.
+    /// Every value of a parameter that may be repeated. Postgres has no text with a NUL in it, so none is ever looked for.
     pub(crate) fn all(&mut self, name: &str) -> Vec<String> {
-        self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect()
+        let values: Vec<String> =
+            self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect();
+        if values.iter().any(|value| value.contains('\0')) {
+            self.refuse(name, "invalid_value", format!("`{name}` must be text without a NUL"));
+            return Vec::new();
+        }
+        values
     }
 
     /// The value of a parameter that may be given once.
@@ -90,8 +100,8 @@ impl Given {
 
     /// `currency`: three capitals.
     pub(crate) fn currency(&mut self) -> Option<Currency> {
-        let currency = self.one("currency")?.parse::<Currency>();
-        currency.map_err(|error| self.refuse("currency", "invalid_currency", error.to_string())).ok()
+        let text = self.one("currency")?;
+        currency(&text).map_err(|bad| self.bad.push(bad)).ok()
     }
 
     /// A name that we gave to something, such as an order: a few plain characters.
@@ -162,15 +172,20 @@ impl Given {
     pub(crate) fn instant(&mut self, field: &str, text: &str) -> Option<DateTime<Utc>> {
         let date = || text.parse::<NaiveDate>().ok().filter(|_| text.len() == 10).map(midnight);
         let instant = DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc()).ok().or_else(date);
-        let sensible = instant.filter(|instant| (1970..=9000).contains(&chrono::Datelike::year(instant)));
-        if sensible.is_none() {
+        let Some(instant) = instant else {
             let detail = format!(
                 "`{field}` must be an RFC 3339 timestamp such as 2026-11-20T00:00:00Z, or a date such as \
                  2026-11-20 (midnight UTC); write a `+` of an offset as %2B"
             );
             self.refuse(field, "invalid_timestamp", detail);
+            return None;
+        };
+        let is_sensible = YEARS.contains(&instant.year());
+        if !is_sensible {
+            let (first, last) = (YEARS.start(), YEARS.end());
+            self.refuse(field, "out_of_range", format!("`{field}` must be in the years {first} to {last}"));
         }
-        sensible
+        is_sensible.then_some(instant)
     }
 
     /// Complains about pairs that nobody took, then hands over all complaints.
@@ -184,6 +199,17 @@ impl Given {
         }
         if self.bad.is_empty() { Ok(()) } else { Err(self.bad) }
     }
+}
+
+/// What `currency` says. Three capitals may still be no currency.
+pub(crate) fn currency(text: &str) -> Result<Currency, BadParameter> {
+    let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let code = if is_code { "unknown_currency" } else { "invalid_currency" };
+    text.parse().map_err(|error: BadCurrency| BadParameter {
+        field: "currency".to_owned(),
+        code,
+        detail: error.to_string(),
+    })
 }
 
 /// Whether this may be a name that we gave to something: an order, a payout. Nothing else reaches Postgres.

@@ -2,6 +2,18 @@
 
 use std::fmt;
 
+use crate::conventions::words;
+
+words! {
+    /// The name of a scope.
+    ScopeName: Scope::ALL.map(Scope::name)
+}
+
+words! {
+    /// The name of a role.
+    RoleName: Role::ALL.map(Role::name)
+}
+
 /// One thing that a key or a role may be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scope {

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::auth::Caller;
 use crate::body;
-use crate::conventions::now;
+use crate::conventions::{Message, now};
 use crate::problem::{Failure, unusable};
 
 /// Characters of a note at most, as in Postgres: a page.
@@ -26,6 +26,7 @@ pub(crate) struct Decision {
 #[schema(as = DecisionNote)]
 pub(super) struct Note {
     /// For those who look at it later; 2,000 characters at most.
+    #[schema(value_type = Option<Message>)]
     note: Option<String>,
 }
 

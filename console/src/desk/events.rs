@@ -11,7 +11,7 @@ use super::holds::enqueue;
 use super::shape::{NothingFits, vendor_of};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{Asked, Asking, List, Named, Page, json, time, unknown_cursor};
+use crate::conventions::{Asked, Asking, List, Named, Number, Page, PageParams, json, time, unknown_cursor};
 use crate::db;
 use crate::problem::{Failure, Problem};
 use crate::report::parked::{self, Parked, Place};
@@ -48,9 +48,8 @@ pub(crate) struct Filter {
 /// One page of parked events, those that have waited longest first.
 #[utoipa::path(get, path = PATH, tag = "orders", params(
     ("parked" = bool, Query, description = "`true`: only parked events are listed"),
-    ("vendor" = Option<i64>, Query, description = "Only this vendor's"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("vendor" = inline(Option<Number>), Query, description = "Only this vendor's"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page, those that have waited longest first", body = List<EventAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -12,7 +12,9 @@ use super::decision::{Decision, Note};
 use super::shape::{NothingFits, vendor_of};
 use crate::api::given::{Given, is_name};
 use crate::auth::{Caller, Scope};
-use crate::conventions::{Asked, Asking, List, Named, Page, json, time, unknown_cursor};
+use crate::conventions::{
+    Asked, Asking, List, Named, Number, Page, PageParams, json, time, unknown_cursor, words,
+};
 use crate::db;
 use crate::problem::{Failure, Problem};
 use crate::report::holds::{self, Hold};
@@ -23,6 +25,11 @@ pub(super) const PATH: &str = "/v1/holds";
 
 /// The states.
 const STATES: [&str; 3] = ["open", "released", "confirmed"];
+
+words! {
+    /// How far a hold is.
+    Stage: STATES
+}
 
 /// One hold.
 #[derive(Debug, Serialize, ToSchema)]
@@ -77,10 +84,9 @@ pub(crate) struct Filter {
 
 /// One page of holds, those that have waited longest first.
 #[utoipa::path(get, path = PATH, tag = "holds", params(
-    ("vendor" = Option<i64>, Query, description = "Only this vendor's"),
-    ("state" = Option<String>, Query, description = "`open`, `released` or `confirmed`"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("vendor" = inline(Option<Number>), Query, description = "Only this vendor's"),
+    ("state" = inline(Option<Stage>), Query, description = "Only those that are so far"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page, those that have waited longest first", body = List<HoldAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

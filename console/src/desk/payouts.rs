@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use common::money::{Currency, MAX_MINOR};
+use common::money::MAX_MINOR;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tracing::info;
@@ -13,10 +13,11 @@ use utoipa::ToSchema;
 
 use super::decision::{Decision, Note};
 use super::shape::{NothingFits, require_any, vendor_of};
-use crate::api::given::Given;
+use crate::api::given::{self, Given};
 use crate::auth::{Caller, Scope};
 use crate::conventions::{
-    Asked, Asking, List, Named, Object, Page, created, json, now, possible, time, unknown_cursor,
+    Asked, Asking, CurrencyCode, List, Named, Number, Object, Page, PageParams, created, json, now, possible,
+    time, unknown_cursor, words,
 };
 use crate::problem::{Failure, Problem, unusable};
 use crate::report::payouts::{self, Batch, Filter, MAX_ORDERS, PayoutLine, PayoutOrder};
@@ -31,6 +32,11 @@ const READERS: [Scope; 3] = [Scope::ReportsRead, Scope::PayoutsWrite, Scope::Pay
 
 /// The states of a batch.
 const STATES: [&str; 6] = ["requested", "open", "empty", "approved", "paid", "rejected"];
+
+words! {
+    /// How far a batch is.
+    Stage: STATES
+}
 
 /// One batch, as lists show it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -95,8 +101,11 @@ pub(crate) struct OrderPart {
 #[serde(deny_unknown_fields)]
 #[schema(as = PayoutWanted)]
 pub(crate) struct Wanted {
+    #[schema(value_type = CurrencyCode)]
     pub(crate) currency: String,
+    #[schema(value_type = Option<Number>)]
     pub(crate) vendor_id: Option<i64>,
+    #[schema(minimum = 1, maximum = 1_000_000_000_000_i64)]
     pub(crate) minimum_minor: Option<i64>,
 }
 
@@ -127,11 +136,10 @@ pub(crate) struct Batches {
 
 /// One page of batches, newest first.
 #[utoipa::path(get, path = PATH, tag = "payouts", params(
-    ("vendor" = Option<i64>, Query, description = "Only this vendor's"),
-    ("state" = Option<String>, Query, description = "`requested`, `open`, `empty`, `approved`, `paid` or `rejected`"),
-    ("currency" = Option<String>, Query, description = "Three capitals"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("vendor" = inline(Option<Number>), Query, description = "Only this vendor's"),
+    ("state" = inline(Option<Stage>), Query, description = "Only those that are so far"),
+    ("currency" = inline(Option<CurrencyCode>), Query, description = "Three capitals"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page, newest first", body = List<BatchAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -290,10 +298,7 @@ pub(crate) async fn detail(app: &App, caller: &Caller, id: &str) -> Result<Batch
 /// Asks for a batch, which the aggregator collects.
 pub(crate) async fn ask(app: &App, caller: &Caller, wanted: Wanted) -> Result<BatchAnswer, Failure> {
     may_ask(caller)?;
-    let currency: Currency = wanted
-        .currency
-        .parse()
-        .map_err(|error| unusable("currency", "invalid_currency", format!("{error}")))?;
+    let currency = given::currency(&wanted.currency).map_err(|bad| Failure::Content(vec![bad]))?;
     let minimum_minor = wanted.minimum_minor.unwrap_or(1);
     if !(1..=MAX_MINOR).contains(&minimum_minor) {
         let detail = format!("`minimum_minor` must be a whole number from 1 to {MAX_MINOR}");

@@ -11,7 +11,9 @@ use super::shape::vendor_of;
 use crate::api::answer::rfc3339;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{Asked, Asking, Named, Page, json, now, unknown_cursor};
+use crate::conventions::{
+    Asked, Asking, CurrencyCode, Moment, Named, Number, Page, PageParams, json, now, unknown_cursor,
+};
 use crate::db;
 use crate::problem::{Failure, Problem};
 use crate::report::statement::{self, Booking, Holder, Place, Question, Sums, VendorSums};
@@ -80,12 +82,11 @@ pub(crate) struct BookingAnswer {
 /// One affiliate's statement in one currency.
 #[utoipa::path(get, path = "/v1/affiliates/{affiliate_id}/statement", tag = "statements", params(
     ("affiliate_id" = i64, Path, description = "The affiliate's number"),
-    ("currency" = String, Query, description = "Three capitals"),
-    ("vendor" = Option<i64>, Query, description = "Only this vendor's part"),
-    ("from" = Option<String>, Query, description = "Booked then or later; since ever unless asked otherwise"),
-    ("to" = Option<String>, Query, description = "Booked before; until now unless asked otherwise"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "The `booking_id` of the last booking of the page before"),
+    ("currency" = inline(CurrencyCode), Query, description = "Three capitals"),
+    ("vendor" = inline(Option<Number>), Query, description = "Only this vendor's part"),
+    ("from" = inline(Option<Moment>), Query, description = "Booked then or later; since ever unless asked otherwise"),
+    ("to" = inline(Option<Moment>), Query, description = "Booked before; until now unless asked otherwise"),
+    PageParams,
 ), responses(
     (status = 200, description = "The account and a page of its bookings", body = StatementAnswer),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

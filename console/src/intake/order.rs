@@ -69,11 +69,14 @@ fn kind(fields: &mut Fields, flaws: &mut Flaws) -> Kind {
 fn occurred_at(fields: &mut Fields, flaws: &mut Flaws) -> Millis {
     let before = flaws.len();
     let text = fields.need_text("occurred_at", flaws);
-    let instant = DateTime::parse_from_rfc3339(&text).ok();
-    let millis = instant.and_then(|instant| u64::try_from(instant.timestamp_millis()).ok());
+    let instant = DateTime::parse_from_rfc3339(&text);
+    let millis = instant.as_ref().ok().and_then(|instant| u64::try_from(instant.timestamp_millis()).ok());
     if millis.is_none() && flaws.len() == before {
-        let words = "must be an RFC 3339 timestamp such as 2026-11-21T10:00:00Z";
-        fields.refuse("occurred_at", "invalid_timestamp", words, flaws);
+        let (code, words) = match instant {
+            Ok(_) => ("out_of_range", "must not be before 1970"),
+            Err(_) => ("invalid_timestamp", "must be an RFC 3339 timestamp such as 2026-11-21T10:00:00Z"),
+        };
+        fields.refuse("occurred_at", code, words, flaws);
     }
     Millis(millis.unwrap_or_default())
 }

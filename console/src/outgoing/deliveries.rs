@@ -13,7 +13,8 @@ use super::topics;
 use crate::api::given::Given;
 use crate::auth::Caller;
 use crate::conventions::{
-    Asked, Asking, List, Named, Page, accepted, illegal_state, json, now, possible, unknown_cursor,
+    Asked, Asking, List, Named, Page, PageParams, accepted, illegal_state, json, now, possible,
+    unknown_cursor, words,
 };
 use crate::problem::{Failure, Problem};
 use crate::programme::notice;
@@ -22,6 +23,11 @@ use crate::{audit, db};
 
 /// The states.
 const STATES: [&str; 3] = ["pending", "delivered", "given_up"];
+
+words! {
+    /// How far a delivery is.
+    Stage: STATES
+}
 
 /// One message on its way to one target.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,9 +59,8 @@ pub(crate) struct Filter {
 /// One page of deliveries, newest first.
 #[utoipa::path(get, path = "/v1/webhook-targets/{target_id}/deliveries", tag = "webhook targets", params(
     ("target_id" = String, Path),
-    ("status" = Option<String>, Query, description = "pending, delivered or given_up"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("status" = inline(Option<Stage>), Query, description = "Only those that are so far"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page", body = List<Delivery>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -10,11 +10,12 @@ use sqlx::PgConnection;
 use url::{Host, Url};
 use utoipa::ToSchema;
 
-use super::{Reach, sign, topics, work};
+use super::topics::{self, Topic};
+use super::{Reach, sign, work};
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{
-    Asking, IfMatch, List, Named, Object, Page, changed, created, creation, illegal_state, json, now, object,
-    possible, unknown_cursor,
+    Asking, IfMatch, List, Named, Object, Page, PageParams, Repeatable, Versioned, WebAddress, changed,
+    created, creation, illegal_state, json, now, object, possible, unknown_cursor,
 };
 use crate::problem::{Failure, Problem, unusable};
 use crate::programme::find::bad_url;
@@ -81,7 +82,9 @@ impl Object for Target {
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookTargetWanted)]
 pub(crate) struct Wanted {
+    #[schema(value_type = WebAddress)]
     pub(crate) url: String,
+    #[schema(value_type = Vec<Topic>, min_items = 1)]
     pub(crate) topics: Vec<String>,
 }
 
@@ -89,14 +92,15 @@ pub(crate) struct Wanted {
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookTargetChange)]
 pub(crate) struct Change {
+    #[schema(value_type = Option<WebAddress>)]
     pub(crate) url: Option<String>,
+    #[schema(value_type = Option<Vec<Topic>>, min_items = 1)]
     pub(crate) topics: Option<Vec<String>>,
 }
 
 /// One page of targets, newest first.
 #[utoipa::path(get, path = PATH, tag = "webhook targets", params(
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page", body = List<Target>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -118,7 +122,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
 
 /// Adds a target.
 #[utoipa::path(post, path = PATH, tag = "webhook targets", request_body = Wanted, params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = Target, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -131,7 +135,7 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 /// Changes where it is, or what it wants to hear.
 #[utoipa::path(patch, path = "/v1/webhook-targets/{target_id}", tag = "webhook targets", request_body = Change, params(
     ("target_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Target, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -149,7 +153,7 @@ pub(super) async fn change(
 /// Sends messages again, from now on.
 #[utoipa::path(post, path = "/v1/webhook-targets/{target_id}/enable", tag = "webhook targets", params(
     ("target_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Target, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -166,7 +170,7 @@ pub(super) async fn enable(
 /// Sends no messages any more.
 #[utoipa::path(post, path = "/v1/webhook-targets/{target_id}/disable", tag = "webhook targets", params(
     ("target_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Target, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -183,7 +187,7 @@ pub(super) async fn disable(
 /// Makes another secret; for a day the old one signs too.
 #[utoipa::path(post, path = "/v1/webhook-targets/{target_id}/rotate", tag = "webhook targets", params(
     ("target_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Target, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -1,5 +1,7 @@
 //! What may be told.
 
+use crate::conventions::words;
+
 /// Topics that vendors hear of themselves, and the programme of all.
 pub(crate) const OF_VENDORS: [&str; 7] = [
     "order.settled",
@@ -14,6 +16,11 @@ pub(crate) const OF_VENDORS: [&str; 7] = [
 /// Topics that are the programme's alone.
 pub(crate) const OF_PROGRAMME: [&str; 4] =
     ["affiliate.approved", "affiliate.rejected", "affiliate.suspended", "affiliate.reactivated"];
+
+words! {
+    /// Something that happens.
+    Topic: OF_VENDORS.into_iter().chain(OF_PROGRAMME)
+}
 
 /// What `…/test` sends; nobody subscribes to it.
 pub(super) const TEST: &str = "test";

@@ -13,8 +13,8 @@ use super::shape::Patch;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{
-    Asked, Asking, IfMatch, List, Named, Object, Page, changed, created, creation, illegal_state, json, now,
-    object, possible, unknown_cursor,
+    Asked, Asking, IfMatch, LinkCode, List, Named, Object, Page, PageParams, Repeatable, Sought, Versioned,
+    changed, created, creation, illegal_state, json, now, object, possible, unknown_cursor,
 };
 use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
@@ -69,6 +69,7 @@ impl Object for Coupon {
 #[schema(as = CouponWanted)]
 pub(crate) struct Wanted {
     pub(crate) coupon_code: String,
+    #[schema(value_type = LinkCode)]
     pub(crate) link: String,
     pub(crate) since: Option<DateTime<Utc>>,
     pub(crate) until: Option<DateTime<Utc>>,
@@ -96,12 +97,11 @@ pub(crate) struct Filter {
 
 /// One page of coupons, newest first.
 #[utoipa::path(get, path = PATH, tag = "coupons", params(
-    ("vendor" = Option<String>, Query, description = "Only this vendor's"),
-    ("affiliate" = Option<String>, Query, description = "Only this affiliate's"),
-    ("link" = Option<String>, Query, description = "Only of this link"),
-    ("coupon_code" = Option<String>, Query, description = "Only this code"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("vendor" = inline(Option<Sought>), Query, description = "Only this vendor's"),
+    ("affiliate" = inline(Option<Sought>), Query, description = "Only this affiliate's"),
+    ("link" = inline(Option<Sought>), Query, description = "Only of this link"),
+    ("coupon_code" = inline(Option<Sought>), Query, description = "Only this code"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page", body = List<Coupon>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -123,7 +123,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
 
 /// Makes a coupon.
 #[utoipa::path(post, path = PATH, tag = "coupons", request_body = Wanted, params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = Coupon, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -136,7 +136,7 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 /// Changes when a coupon ends.
 #[utoipa::path(patch, path = "/v1/coupons/{coupon_id}", tag = "coupons", request_body = Change, params(
     ("coupon_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Coupon, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -158,7 +158,7 @@ pub(super) async fn change(
 /// Ends a coupon now.
 #[utoipa::path(post, path = "/v1/coupons/{coupon_id}/end", tag = "coupons", params(
     ("coupon_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Coupon, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -17,8 +17,8 @@ use super::rate_input::in_per_cent;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{
-    Asked, Asking, IfMatch, List, Named, Object, Page, creation, illegal_state, json, made, now, object,
-    possible, unknown_cursor,
+    Asked, Asking, IfMatch, List, Named, Object, Page, PageParams, Repeatable, Sought, Versioned, creation,
+    illegal_state, json, made, now, object, possible, unknown_cursor, words,
 };
 use crate::problem::{Failure, Problem};
 use crate::server::App;
@@ -31,6 +31,11 @@ pub(super) const PATH: &str = "/v1/invitations";
 
 /// The states.
 const STATES: [&str; 5] = ["sent", "opened", "accepted", "expired", "revoked"];
+
+words! {
+    /// How far an invitation is.
+    Stage: STATES
+}
 
 /// One invitation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -81,11 +86,10 @@ pub(crate) struct Filter {
 
 /// One page of invitations, newest first.
 #[utoipa::path(get, path = PATH, tag = "invitations", params(
-    ("status" = Option<String>, Query, description = "sent, opened, accepted, expired or revoked"),
-    ("vendor" = Option<String>, Query, description = "Only for this vendor"),
-    ("email" = Option<String>, Query, description = "Only to this address"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("status" = inline(Option<Stage>), Query, description = "Only those that are so far"),
+    ("vendor" = inline(Option<Sought>), Query, description = "Only for this vendor"),
+    ("email" = inline(Option<Sought>), Query, description = "Only to this address"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page", body = List<Invitation>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -107,7 +111,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
 
 /// Invites several people, each with an outcome of its own.
 #[utoipa::path(post, path = PATH, tag = "invitations", request_body = send::Wanted, params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 201, description = "What became of each address", body = send::Outcomes),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -120,7 +124,7 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 /// Sends an invitation again, with another link. The old one works no longer.
 #[utoipa::path(post, path = "/v1/invitations/{invitation_id}/resend", tag = "invitations", params(
     ("invitation_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Invitation, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -137,7 +141,7 @@ pub(super) async fn resend(
 /// Makes an invitation's link worthless.
 #[utoipa::path(post, path = "/v1/invitations/{invitation_id}/revoke", tag = "invitations", params(
     ("invitation_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Invitation, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

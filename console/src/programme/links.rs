@@ -27,8 +27,8 @@ use super::vendors::Switch;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{
-    Asked, Asking, IfMatch, List, Named, Object, Page, changed, created, creation, json, now, object,
-    unknown_cursor,
+    Asked, Asking, IfMatch, LinkCode, List, Named, Object, Page, Repeatable, Sought, Versioned, WebAddress,
+    changed, created, creation, json, now, object, unknown_cursor, words,
 };
 use crate::problem::{Failure, Problem};
 use crate::server::App;
@@ -41,6 +41,12 @@ pub(super) const PATH: &str = "/v1/links";
 
 /// What shoppers may meet.
 const STATES: [&str; 3] = ["active", "paused", "expired"];
+
+words! {
+    /// What shoppers meet.
+    StandingName: STATES
+}
+
 /// Bytes of a change: a URL and a date.
 const MAX_BODY: usize = 16 * 1024;
 
@@ -103,6 +109,7 @@ impl Object for Link {
 #[schema(as = LinkChange)]
 pub(crate) struct Change {
     /// For operators and the vendor. An affiliate makes a new link.
+    #[schema(value_type = Option<WebAddress>)]
     pub(crate) destination: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<DateTime<Utc>>)]
@@ -124,13 +131,13 @@ pub(crate) struct Filter {
 
 /// One page of links, newest first.
 #[utoipa::path(get, path = PATH, tag = "links", params(
-    ("vendor" = Option<String>, Query, description = "Only to this vendor"),
-    ("affiliate" = Option<String>, Query, description = "Only of this affiliate"),
-    ("product" = Option<String>, Query, description = "Only to this product"),
-    ("status" = Option<String>, Query, description = "active, paused or expired"),
-    ("search" = Option<String>, Query, description = "Codes that begin so, destinations that hold it"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("vendor" = inline(Option<Sought>), Query, description = "Only to this vendor"),
+    ("affiliate" = inline(Option<Sought>), Query, description = "Only of this affiliate"),
+    ("product" = inline(Option<Sought>), Query, description = "Only to this product"),
+    ("status" = inline(Option<StandingName>), Query, description = "Only those of which shoppers meet this"),
+    ("search" = inline(Option<Sought>), Query, description = "Codes that begin so, destinations that hold it"),
+    ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "1 to 100; 25 unless asked otherwise"),
+    ("starting_after" = inline(Option<LinkCode>), Query, description = "`next_cursor` of the page before"),
 ), responses(
     (status = 200, description = "A page", body = List<Link>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -152,7 +159,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(code): Na
 
 /// Makes a link.
 #[utoipa::path(post, path = PATH, tag = "links", request_body = Wanted, params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = Link, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -165,7 +172,7 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 /// Changes a link.
 #[utoipa::path(patch, path = "/v1/links/{code}", tag = "links", request_body = Change, params(
     ("code" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Link, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -183,7 +190,7 @@ pub(super) async fn change(
 /// Switches a link on.
 #[utoipa::path(post, path = "/v1/links/{code}/activate", tag = "links", params(
     ("code" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Link, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -200,7 +207,7 @@ pub(super) async fn activate(
 /// Switches a link off.
 #[utoipa::path(post, path = "/v1/links/{code}/deactivate", tag = "links", params(
     ("code" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Link, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

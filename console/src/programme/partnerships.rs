@@ -16,8 +16,8 @@ use super::standing::Step;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{
-    Asked, Asking, IfMatch, List, Named, Object, Page, created, creation, json, now, object, possible,
-    unknown_cursor,
+    Asked, Asking, IfMatch, List, Millionths, Named, Object, Page, PageParams, PerCent, Repeatable, Sought,
+    Versioned, created, creation, json, now, object, possible, unknown_cursor, words,
 };
 use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
@@ -28,6 +28,19 @@ pub(super) const PATH: &str = "/v1/partnerships";
 
 /// The states.
 const STATES: [&str; 5] = ["pending", "approved", "rejected", "active", "inactive"];
+
+words! {
+    /// How far a partnership is.
+    Stage: STATES
+}
+
+/// Where a partnership that is made may begin.
+const BEGINNINGS: [&str; 3] = ["pending", "approved", "active"];
+
+words! {
+    /// Where a partnership that is made may begin.
+    Beginning: BEGINNINGS
+}
 
 /// One partnership. An affiliate has one for each vendor, each with its own rate.
 #[derive(Debug, Serialize, ToSchema)]
@@ -80,8 +93,11 @@ impl Object for Partnership {
 pub(crate) struct Wanted {
     pub(crate) vendor_id: Option<String>,
     pub(crate) affiliate_id: String,
+    #[schema(value_type = Option<Millionths>)]
     pub(crate) rate_ppm: Option<u32>,
+    #[schema(value_type = Option<PerCent>)]
     pub(crate) rate: Option<String>,
+    #[schema(value_type = Option<Beginning>)]
     pub(crate) status: Option<String>,
 }
 
@@ -97,11 +113,10 @@ pub(crate) struct Filter {
 
 /// One page of partnerships, newest first.
 #[utoipa::path(get, path = PATH, tag = "partnerships", params(
-    ("vendor" = Option<String>, Query, description = "Only this vendor's"),
-    ("affiliate" = Option<String>, Query, description = "Only this affiliate's"),
-    ("status" = Option<String>, Query, description = "pending, approved, rejected, active or inactive"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("vendor" = inline(Option<Sought>), Query, description = "Only this vendor's"),
+    ("affiliate" = inline(Option<Sought>), Query, description = "Only this affiliate's"),
+    ("status" = inline(Option<Stage>), Query, description = "Only those that are so far"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page", body = List<Partnership>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -123,7 +138,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
 
 /// Makes a partnership that nobody asked for.
 #[utoipa::path(post, path = PATH, tag = "partnerships", request_body = Wanted, params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = Partnership, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -136,7 +151,7 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 /// Says yes.
 #[utoipa::path(post, path = "/v1/partnerships/{partnership_id}/approve", tag = "partnerships", params(
     ("partnership_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Partnership, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -153,7 +168,7 @@ pub(super) async fn approve(
 /// Says no.
 #[utoipa::path(post, path = "/v1/partnerships/{partnership_id}/reject", tag = "partnerships", params(
     ("partnership_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Partnership, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -170,7 +185,7 @@ pub(super) async fn reject(
 /// Lets its links be tracked.
 #[utoipa::path(post, path = "/v1/partnerships/{partnership_id}/activate", tag = "partnerships", params(
     ("partnership_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Partnership, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -187,7 +202,7 @@ pub(super) async fn activate(
 /// Stops its links from being tracked.
 #[utoipa::path(post, path = "/v1/partnerships/{partnership_id}/deactivate", tag = "partnerships", params(
     ("partnership_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Partnership, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -270,8 +285,9 @@ pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<P
     writes(caller)?;
     let rate = RateInput { rate_ppm: wanted.rate_ppm, rate: wanted.rate }.need()?;
     let status = wanted.status.as_deref().unwrap_or("active");
-    if !matches!(status, "pending" | "approved" | "active") {
-        return Err(unusable("status", "unknown_value", "`status` must be one of pending, approved, active"));
+    if !BEGINNINGS.contains(&status) {
+        let detail = format!("`status` must be one of {}", BEGINNINGS.join(", "));
+        return Err(unusable("status", "unknown_value", detail));
     }
     let mut tx = db::tenant_tx(app, caller).await.map_err(Failure::writing)?;
     let shop = Shop::of(&mut tx, caller, wanted.vendor_id.as_deref()).await?;

@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use common::money::{Currency, MAX_MINOR};
+use common::money::MAX_MINOR;
 use common::url_rules;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 
 use super::find::{Narrowed, Shop};
 use super::shape::{Patch, name};
-use crate::api::given::Given;
+use crate::api::given::{self, Given};
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{
-    Asked, Asking, IfMatch, List, Named, Object, Page, changed, created, creation, json, object, possible,
-    unknown_cursor,
+    Asked, Asking, Called, CurrencyCode, IfMatch, List, Named, Object, Page, PageParams, Repeatable, Sought,
+    Versioned, WebAddress, changed, created, creation, json, object, possible, unknown_cursor,
 };
 use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
@@ -66,9 +66,12 @@ impl Object for Product {
 #[schema(as = ProductWanted)]
 pub(crate) struct Wanted {
     pub(crate) vendor_id: Option<String>,
+    #[schema(value_type = Called)]
     pub(crate) name: String,
+    #[schema(value_type = WebAddress)]
     pub(crate) destination: String,
     pub(crate) price_minor: Option<i64>,
+    #[schema(value_type = Option<CurrencyCode>)]
     pub(crate) currency: Option<String>,
 }
 
@@ -76,13 +79,15 @@ pub(crate) struct Wanted {
 #[serde(deny_unknown_fields)]
 #[schema(as = ProductChange)]
 pub(crate) struct Change {
+    #[schema(value_type = Option<Called>)]
     pub(crate) name: Option<String>,
+    #[schema(value_type = Option<WebAddress>)]
     pub(crate) destination: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     pub(crate) price_minor: Patch<i64>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<CurrencyCode>)]
     pub(crate) currency: Patch<String>,
     pub(crate) is_active: Option<bool>,
 }
@@ -98,11 +103,10 @@ pub(crate) struct Filter {
 
 /// One page of products, newest first.
 #[utoipa::path(get, path = PATH, tag = "products", params(
-    ("vendor" = Option<String>, Query, description = "Only this vendor's"),
+    ("vendor" = inline(Option<Sought>), Query, description = "Only this vendor's"),
     ("is_active" = Option<bool>, Query, description = "Only those on offer, or not"),
-    ("search" = Option<String>, Query, description = "Names that hold it"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("search" = inline(Option<Sought>), Query, description = "Names that hold it"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page", body = List<Product>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -124,7 +128,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
 
 /// Adds a product.
 #[utoipa::path(post, path = PATH, tag = "products", request_body = Wanted, params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = Product, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -137,7 +141,7 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 /// Changes a product. Links that were made keep where they lead.
 #[utoipa::path(patch, path = "/v1/products/{product_id}", tag = "products", request_body = Change, params(
     ("product_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Product, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -319,8 +323,7 @@ fn price(minor: Option<i64>, currency: Option<String>) -> Result<(Option<i64>, O
             format!("`price_minor` must be a whole number of the smallest unit, from 0 to {MAX_MINOR}");
         return Err(unusable("price_minor", "invalid_amount", detail));
     }
-    let currency: Currency =
-        currency.parse().map_err(|error| unusable("currency", "invalid_currency", format!("{error}")))?;
+    let currency = given::currency(&currency).map_err(|bad| Failure::Content(vec![bad]))?;
     Ok((Some(minor), Some(currency.to_string())))
 }
 

@@ -15,7 +15,9 @@ use super::partnerships::{self, add_rate, no_such_partnership};
 use super::products::{self, no_such_product};
 use super::rate_input::{RateInput, begins, in_per_cent};
 use crate::auth::{Caller, Scope};
-use crate::conventions::{IfMatch, List, Named, creation, json, made, now, possible};
+use crate::conventions::{
+    IfMatch, List, Millionths, Named, PerCent, Repeatable, Versioned, creation, json, made, now, possible,
+};
 use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::{audit, db};
@@ -40,7 +42,9 @@ pub(crate) struct Agreed {
 #[serde(deny_unknown_fields)]
 #[schema(as = RateWanted)]
 pub(crate) struct Wanted {
+    #[schema(value_type = Option<Millionths>)]
     pub(crate) rate_ppm: Option<u32>,
+    #[schema(value_type = Option<PerCent>)]
     pub(crate) rate: Option<String>,
     pub(crate) since: Option<DateTime<Utc>>,
 }
@@ -70,8 +74,8 @@ pub(super) async fn of_product(State(app): State<App>, caller: Caller, Named(id)
 /// Agrees on another rate for a partnership.
 #[utoipa::path(post, path = "/v1/partnerships/{partnership_id}/rates", tag = "rates", request_body = Wanted, params(
     ("partnership_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Versioned,
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = Agreed),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -90,8 +94,8 @@ pub(super) async fn agree(
 /// Gives a product a rate of its own, or ends it.
 #[utoipa::path(post, path = "/v1/products/{product_id}/rates", tag = "rates", request_body = Wanted, params(
     ("product_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Versioned,
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = Agreed),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -17,8 +17,8 @@ use super::{links, notice, partnerships};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{
-    Asked, Asking, IfMatch, List, Named, Object, Page, created, creation, illegal_state, json, now, object,
-    possible, unknown_cursor,
+    Asked, Asking, IfMatch, List, Message, Millionths, Named, Object, Page, PageParams, PerCent, Repeatable,
+    Sought, Versioned, created, creation, illegal_state, json, now, object, possible, unknown_cursor, words,
 };
 use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
@@ -29,8 +29,19 @@ pub(super) const PATH: &str = "/v1/requests";
 
 /// The states.
 const STATES: [&str; 3] = ["pending", "approved", "rejected"];
+
+words! {
+    /// How far a request is.
+    Stage: STATES
+}
+
 /// What may be asked for.
 const TYPES: [&str; 4] = ["partner_with_vendor", "promote_product", "raise_rate", "other"];
+
+words! {
+    /// What is asked for.
+    RequestType: TYPES
+}
 
 /// One request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -73,10 +84,12 @@ impl Object for AffiliateRequest {
 #[serde(deny_unknown_fields)]
 #[schema(as = RequestWanted)]
 pub(crate) struct Wanted {
+    #[schema(value_type = RequestType)]
     pub(crate) request_type: String,
     pub(crate) vendor_id: String,
     pub(crate) product_id: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Message)]
     pub(crate) message: String,
 }
 
@@ -84,9 +97,12 @@ pub(crate) struct Wanted {
 #[serde(deny_unknown_fields)]
 #[schema(as = RequestAnswer)]
 pub(crate) struct Answer {
+    #[schema(value_type = Option<Millionths>)]
     pub(crate) rate_ppm: Option<u32>,
+    #[schema(value_type = Option<PerCent>)]
     pub(crate) rate: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Message)]
     pub(crate) response_message: String,
 }
 
@@ -129,12 +145,11 @@ pub(crate) struct Filter {
 
 /// One page of requests: those that wait first, then the newest.
 #[utoipa::path(get, path = PATH, tag = "requests", params(
-    ("vendor" = Option<String>, Query, description = "Only to this vendor"),
-    ("affiliate" = Option<String>, Query, description = "Only by this affiliate"),
-    ("status" = Option<String>, Query, description = "pending, approved or rejected"),
-    ("request_type" = Option<String>, Query, description = "partner_with_vendor, promote_product, raise_rate or other"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("vendor" = inline(Option<Sought>), Query, description = "Only to this vendor"),
+    ("affiliate" = inline(Option<Sought>), Query, description = "Only by this affiliate"),
+    ("status" = inline(Option<Stage>), Query, description = "Only those that are so far"),
+    ("request_type" = inline(Option<RequestType>), Query, description = "Only those that ask for this"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page", body = List<AffiliateRequest>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -156,7 +171,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
 
 /// Asks.
 #[utoipa::path(post, path = PATH, tag = "requests", request_body = Wanted, params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = AffiliateRequest, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -169,7 +184,7 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 /// Says yes.
 #[utoipa::path(post, path = "/v1/requests/{request_id}/approve", tag = "requests", request_body = Answer, params(
     ("request_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = AffiliateRequest, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -191,7 +206,7 @@ pub(super) async fn approve(
 /// Says no, and why.
 #[utoipa::path(post, path = "/v1/requests/{request_id}/reject", tag = "requests", request_body = Answer, params(
     ("request_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = AffiliateRequest, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -16,7 +16,9 @@ use super::notice;
 use super::rate_input::{noticed, start};
 use super::vendors::{self, no_such_vendor};
 use crate::auth::{Caller, Scope};
-use crate::conventions::{IfMatch, List, Named, creation, json, made, now, possible};
+use crate::conventions::{
+    IfMatch, List, Named, Repeatable, Versioned, creation, json, made, now, possible, words,
+};
 use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
 use crate::{audit, db};
@@ -29,6 +31,11 @@ const WINDOW: std::ops::RangeInclusive<i32> = 1..=365;
 const HOLD: std::ops::RangeInclusive<i32> = 0..=365;
 /// Which of several clicks may win.
 const ATTRIBUTIONS: [&str; 2] = ["last_click", "first_click"];
+
+words! {
+    /// Which click gets the order.
+    Attribution: ATTRIBUTIONS
+}
 
 /// Terms, from an instant on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -56,6 +63,7 @@ pub(crate) struct Wanted {
     #[schema(minimum = 0, maximum = 365)]
     pub(crate) hold_days: Option<i32>,
     /// `last_click` or `first_click`.
+    #[schema(value_type = Option<Attribution>)]
     pub(crate) attribution: Option<String>,
     /// Now unless given.
     pub(crate) since: Option<DateTime<Utc>>,
@@ -75,8 +83,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, Named(id): Name
 /// Agrees on other terms. A vendor's partners are told a week before what takes something from them.
 #[utoipa::path(post, path = "/v1/vendors/{vendor_id}/terms", tag = "vendors", request_body = Wanted, params(
     ("vendor_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Versioned,
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = Terms),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

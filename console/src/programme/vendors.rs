@@ -15,8 +15,8 @@ use super::shape::{Patch, name};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{
-    Asked, Asking, IfMatch, List, Named, Object, Page, changed, created, creation, illegal_state, json,
-    object, possible, unknown_cursor,
+    Asked, Asking, Called, IfMatch, List, Named, Object, Page, PageParams, Repeatable, Sought, Versioned,
+    WebAddress, changed, created, creation, illegal_state, json, object, possible, unknown_cursor,
 };
 use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
@@ -65,9 +65,12 @@ impl Object for Vendor {
 #[serde(deny_unknown_fields)]
 #[schema(as = VendorWanted)]
 pub(crate) struct Wanted {
+    #[schema(value_type = Called)]
     pub(crate) name: String,
     pub(crate) allowed_hosts: Vec<String>,
+    #[schema(value_type = Option<WebAddress>)]
     pub(crate) website: Option<String>,
+    #[schema(value_type = Option<WebAddress>)]
     pub(crate) fallback_url: Option<String>,
     #[serde(default)]
     pub(crate) allows_http: bool,
@@ -77,14 +80,15 @@ pub(crate) struct Wanted {
 #[serde(deny_unknown_fields)]
 #[schema(as = VendorChange)]
 pub(crate) struct Change {
+    #[schema(value_type = Option<Called>)]
     pub(crate) name: Option<String>,
     pub(crate) allowed_hosts: Option<Vec<String>>,
     pub(crate) allows_http: Option<bool>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<WebAddress>)]
     pub(crate) website: Patch<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<WebAddress>)]
     pub(crate) fallback_url: Patch<String>,
 }
 
@@ -99,9 +103,8 @@ pub(crate) struct Filter {
 /// One page of vendors, newest first.
 #[utoipa::path(get, path = PATH, tag = "vendors", params(
     ("is_active" = Option<bool>, Query, description = "Only those that are on, or off"),
-    ("search" = Option<String>, Query, description = "Names that hold it"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("search" = inline(Option<Sought>), Query, description = "Names that hold it"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page", body = List<Vendor>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -123,7 +126,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
 
 /// Takes a vendor in.
 #[utoipa::path(post, path = PATH, tag = "vendors", request_body = Wanted, params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 201, description = "Made", body = Vendor, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -136,7 +139,7 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
 /// Changes a vendor.
 #[utoipa::path(patch, path = "/v1/vendors/{vendor_id}", tag = "vendors", request_body = Change, params(
     ("vendor_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Vendor, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -154,7 +157,7 @@ pub(super) async fn change(
 /// Switches a vendor's links on again.
 #[utoipa::path(post, path = "/v1/vendors/{vendor_id}/activate", tag = "vendors", params(
     ("vendor_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Vendor, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -171,7 +174,7 @@ pub(super) async fn activate(
 /// Switches all of a vendor's links off.
 #[utoipa::path(post, path = "/v1/vendors/{vendor_id}/deactivate", tag = "vendors", params(
     ("vendor_id" = String, Path),
-    ("If-Match" = Option<String>, Header, description = "The version this is meant for"),
+    Versioned,
 ), responses(
     (status = 200, description = "As it is", body = Vendor, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

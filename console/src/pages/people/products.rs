@@ -9,6 +9,7 @@ use super::choices::{self, Choice};
 use super::look::{Look, Tab, back};
 use super::partnerships::AgreedRate;
 use super::vendors::standing;
+use crate::api::given;
 use crate::auth::{Scope, Tenant};
 use crate::conventions::{Asked as _, IfMatch, Named};
 use crate::pages::form::{Fields, Kind};
@@ -202,8 +203,7 @@ fn price(fields: &Fields) -> Result<Option<i64>, Failure> {
     if price.is_empty() {
         return Ok(None);
     }
-    let currency: Currency =
-        currency.parse().map_err(|error| unusable("currency", "invalid_currency", format!("{error}")))?;
+    let currency = given::currency(currency).map_err(|bad| Failure::Content(vec![bad]))?;
     let minor = parse_decimal(price, currency);
     minor.map(Some).map_err(|error| unusable("price", "invalid_amount", error.to_string()))
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{Invitation, one, token_hash, writes};
 use crate::auth::{Caller, Tenant};
-use crate::conventions::now;
+use crate::conventions::{EmailAddress, Message, Millionths, PerCent, now};
 use crate::problem::{Failure, unusable};
 use crate::programme::find::Shop;
 use crate::programme::notice;
@@ -33,13 +33,17 @@ const TOKEN_BYTES: usize = 32;
 #[serde(deny_unknown_fields)]
 #[schema(as = InvitationWanted)]
 pub(crate) struct Wanted {
+    #[schema(value_type = Vec<EmailAddress>, min_items = 1)]
     pub(crate) emails: Vec<String>,
     /// Whom they would promote from their approval on.
     pub(crate) vendor_id: Option<String>,
     /// At which commission.
+    #[schema(value_type = Option<Millionths>)]
     pub(crate) rate_ppm: Option<u32>,
+    #[schema(value_type = Option<PerCent>)]
     pub(crate) rate: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Message)]
     pub(crate) message: String,
 }
 

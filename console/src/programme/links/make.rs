@@ -13,6 +13,7 @@ use super::code;
 use super::standing::Standing;
 use crate::audit;
 use crate::auth::{Caller, Scope, Tenant};
+use crate::conventions::{LinkCode, WebAddress};
 use crate::problem::{Failure, unusable};
 use crate::programme::find::{self, Shop};
 
@@ -31,8 +32,10 @@ pub(crate) struct Wanted {
     /// For operators: whose it will be.
     pub(crate) affiliate_id: Option<String>,
     /// Where it leads; the product's page unless given.
+    #[schema(value_type = Option<WebAddress>)]
     pub(crate) destination: Option<String>,
     /// Random unless given.
+    #[schema(value_type = Option<LinkCode>)]
     pub(crate) code: Option<String>,
     pub(crate) expiry_date: Option<DateTime<Utc>>,
 }

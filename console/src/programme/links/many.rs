@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::make::{Maker, Wanted};
 use crate::auth::Caller;
 use crate::conventions::idempotency::once_within;
-use crate::conventions::{json, now};
+use crate::conventions::{Repeatable, json, now};
 use crate::problem::{BadParameter, Failure, Problem, unusable};
 use crate::server::App;
 use crate::{body, db};
@@ -63,7 +63,7 @@ pub(crate) struct Outcome {
 
 /// Makes up to 500 links.
 #[utoipa::path(post, path = "/v1/links/batch", tag = "links", request_body = Batch, params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 200, description = "What became of each", body = Outcomes),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -83,7 +83,7 @@ pub(in crate::programme) async fn batch(
 
 /// Makes the links of a CSV file.
 #[utoipa::path(post, path = "/v1/links/import", tag = "links", request_body(content = String, content_type = "text/csv"), params(
-    ("Idempotency-Key" = Option<String>, Header, description = "The same request again gets the same answer"),
+    Repeatable,
 ), responses(
     (status = 200, description = "What became of each row", body = Outcomes),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
