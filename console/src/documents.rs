@@ -16,12 +16,11 @@ mod unfit;
 pub(crate) mod upload;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-use crate::server::App;
+use crate::openapi::{Routes, routes};
 use crate::store::Store;
 
 /// Bytes of a document at most: what the affiliates' handbook promises.
@@ -30,14 +29,18 @@ pub const MAX_DOCUMENT: usize = 5 * 1024 * 1024;
 /// Documents of one affiliate, judged or not. Passport, address, tax, bank and company are five.
 pub const MAX_DOCUMENTS: i64 = 20;
 
-/// Uploads at once: each holds up to [`MAX_DOCUMENT`] in memory while it arrives.
-const MAX_UPLOADS: usize = 8;
+/// Uploads at once: each holds up to [`MAX_DOCUMENT`] in memory while it arrives, 120 MB in all. A slow one may take
+/// [`LONGEST_UPLOAD`], and others must not wait for it.
+const MAX_UPLOADS: usize = 24;
+
+/// How long a document may take to arrive on the slowest line that is waited for.
+pub(crate) const LONGEST_UPLOAD: Duration = received::LONGEST;
 
 /// Pictures decoded at once. One takes a core for a second and up to 200 MB; the other core answers requests.
 const MAX_DECODING: usize = 1;
 
 /// Where an affiliate's own documents are.
-const OWN: &str = "/v1/affiliate/documents";
+pub(crate) const OWN: &str = "/v1/affiliate/documents";
 
 /// The store, and how much is done with it at once.
 #[derive(Clone, Debug)]
@@ -59,8 +62,8 @@ impl Cabinet {
 }
 
 /// The routes of documents, with what `/openapi.json` says of them.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(answer::own, upload::upload))
         .routes(routes!(content::own))
         .routes(routes!(answer::of_affiliate))

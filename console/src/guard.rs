@@ -8,19 +8,23 @@ use std::time::Duration;
 
 use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use metrics::{counter, histogram};
 use runtime::clock;
 
-use crate::assets;
 use crate::front::Front;
 use crate::intake::snippet;
+use crate::pages::own;
 use crate::problem::{Failure, ForPeople, ForPrograms};
+use crate::{assets, documents};
 
 /// How long a person or program waits at most. Longer than one statement may run, shorter than a browser's patience.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long whoever sends a document waits: as long as it may take to arrive, and then like everybody.
+const UPLOAD_TIMEOUT: Duration = REQUEST_TIMEOUT.saturating_add(documents::LONGEST_UPLOAD);
 
 /// What pages may load: our own style sheets, scripts, font and pictures, and nothing else. No script or style stands
 /// in a page itself, nobody else is asked for anything, no frame holds us.
@@ -49,7 +53,9 @@ pub async fn guard(State(front): State<Arc<Front>>, request: Request, next: Next
     let audience = Audience::of(request.uri().path());
     let mut response = match refusal(&front, &request) {
         Some(failure) => audience.show(failure),
-        None => contain(request, next).await.unwrap_or_else(|failure| audience.show(failure)),
+        None => {
+            contain(request, next, patience(&route)).await.unwrap_or_else(|failure| audience.show(failure))
+        }
     };
     add_headers(&front, response.headers_mut());
     let status = response.status().as_u16().to_string();
@@ -95,14 +101,23 @@ fn refusal(front: &Front, request: &Request) -> Option<Failure> {
     }
     // Each route says which methods it answers, and reads a body within a limit of its own.
     let has_body = !request.body().is_end_stream();
-    (request.method().is_safe() && has_body).then_some(Failure::Body)
+    let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    (only_reads && has_body).then_some(Failure::Body)
+}
+
+/// How long a request to this route may take.
+fn patience(route: &str) -> Duration {
+    match route {
+        documents::OWN | own::documents::PATH => UPLOAD_TIMEOUT,
+        _ => REQUEST_TIMEOUT,
+    }
 }
 
 /// Runs the rest in a task of its own: a reader who leaves, a limit that strikes and a panic all end here, and none of
 /// them cuts a wait for a database connection in two.
-async fn contain(request: Request, next: Next) -> Result<Response, Failure> {
+async fn contain(request: Request, next: Next, patience: Duration) -> Result<Response, Failure> {
     let work = tokio::spawn(next.run(request));
-    match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
+    match tokio::time::timeout(patience, work).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(panic)) => Err(Failure::Fault(panic.to_string())),
         Err(_elapsed) => Err(Failure::TooMuch),

@@ -15,7 +15,7 @@ mod mails;
 mod markup;
 pub(crate) mod message;
 mod money;
-mod own;
+pub(crate) mod own;
 mod parts;
 mod people;
 mod period;

@@ -9,7 +9,7 @@ use super::answer::{Document, DocumentAnswer, Viewer, no_such_document, one};
 use crate::affiliates::reason::{NoBody, Reason, WithReason};
 use crate::affiliates::{find, letters};
 use crate::auth::{Caller, Scope};
-use crate::conventions::{IfMatch, Named, done, illegal_state, object, possible};
+use crate::conventions::{IfMatch, Named, Versioned, done, illegal_state, object, possible};
 use crate::problem::{Failure, Problem};
 use crate::server::App;
 use crate::store::ObjectName;
@@ -51,7 +51,7 @@ impl Finding {
 #[utoipa::path(post, path = "/v1/affiliates/{affiliate_id}/documents/{document_id}/approve", tag = "documents", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
     ("document_id" = String, Path, description = "`doc_…`"),
-    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+    Versioned,
 ), responses(
     (status = 200, description = "Approved", body = DocumentAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -75,7 +75,7 @@ pub(super) async fn approve(
 #[utoipa::path(post, path = "/v1/affiliates/{affiliate_id}/documents/{document_id}/reject", tag = "documents", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
     ("document_id" = String, Path, description = "`doc_…`"),
-    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+    Versioned,
 ), request_body = WithReason, responses(
     (status = 200, description = "Rejected", body = DocumentAnswer, headers(("etag" = String, description = "Its version"))),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -99,7 +99,7 @@ pub(super) async fn reject(
 #[utoipa::path(delete, path = "/v1/affiliates/{affiliate_id}/documents/{document_id}", tag = "documents", params(
     ("affiliate_id" = String, Path, description = "`aff_…`"),
     ("document_id" = String, Path, description = "`doc_…`"),
-    ("if-match" = Option<String>, Header, description = "The version that is meant: `\"v3\"`"),
+    Versioned,
 ), responses(
     (status = 204, description = "Gone, with its file"),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -15,7 +15,7 @@ use super::{MAX_DOCUMENTS, OWN};
 use crate::affiliates::own_affiliate;
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, csrf};
-use crate::conventions::created;
+use crate::conventions::{created, words};
 use crate::problem::{Failure, Problem, unusable};
 use crate::server::App;
 use crate::store::{ObjectName, StoreError};
@@ -24,8 +24,10 @@ use crate::{audit, db};
 /// The kinds of proof, as Postgres checks them.
 pub(crate) const TYPES: [&str; 6] = ["identity", "address", "tax", "bank", "company", "other"];
 
-/// How long a file may take to arrive: 5 MB within it are 4 Mbit/s. An answer may take little longer.
-const ARRIVAL: Duration = Duration::from_secs(11);
+words! {
+    /// Which proof a document is.
+    Type: TYPES
+}
 
 /// How long an upload waits until another one is through.
 const TURN: Duration = Duration::from_secs(1);
@@ -44,7 +46,7 @@ struct Form {
 
 /// Takes in one document.
 #[utoipa::path(post, path = OWN, tag = "documents", params(
-    ("type" = Option<String>, Query, description = "`identity`, `address`, `tax`, `bank`, `company` or `other`; forms may say it in `document_type`"),
+    ("type" = inline(Option<Type>), Query, description = "Which proof it is; forms may say it in `document_type`"),
 ), request_body(content(
     (Form = "multipart/form-data"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"),
     (Vec<u8> = "application/pdf"),
@@ -112,8 +114,7 @@ async fn arrive(
 
     let turn = tokio::time::timeout(TURN, app.cabinet.uploads.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return Err(StoreError::Busy.into()) };
-    let arrived = tokio::time::timeout(ARRIVAL, read(request)).await;
-    let Upload { file, document_type, csrf_token } = arrived.unwrap_or(Err(Failure::BodyCutShort))?;
+    let Upload { file, document_type, csrf_token } = read(request).await?;
     check(csrf_token.as_deref())?;
     let document_type = kind_of_proof(asked, document_type)?;
     let fit = inspect(&app.cabinet, file).await?;

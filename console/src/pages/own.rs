@@ -4,7 +4,7 @@
 
 mod apply;
 mod bank;
-mod documents;
+pub(crate) mod documents;
 mod integration;
 mod keys;
 mod link_edit;
@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/join", get(apply::join))
         .route("/profile", get(profile::show).post(profile::change))
         .route("/profile/bank", get(bank::show).post(bank::submit))
-        .route("/profile/documents", get(documents::show).post(documents::upload))
+        .route(documents::PATH, get(documents::show).post(documents::upload))
         .route("/settings", get(settings::show))
         .route("/settings/verify-email", post(settings::verify))
         .route("/settings/password", post(settings::password))

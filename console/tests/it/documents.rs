@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
+use runtime::clock;
 use serde_json::{Value, json};
 
 use crate::people::{For, Person, talk_bytes};
@@ -239,6 +241,23 @@ async fn s51_bytes_are_counted_while_they_come() {
     assert!((MAX - 8..=MAX).contains(&fits.len()), "{}", fits.len());
     let answer = upload(&world, &mara, "?type=identity", "application/pdf", &fits).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn s51_a_body_that_stops_is_not_waited_for() {
+    let world = World::with_programme().await;
+    let mara = world.signed_in(For::Affiliate(1)).await;
+    let begun = clock::monotonic();
+    let head = format!(
+        "POST {OWN}?type=identity HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}Content-Type: application/pdf\r\n\
+         Content-Length: 100000\r\n\r\n%PDF-1.7\n",
+        mara.lines()
+    );
+    let (answer, _) = talk_bytes(world.console.address, &[head.as_bytes()]).await;
+    let took = begun.elapsed();
+    assert_eq!((answer.status, &answer.json()["code"]), (408, &json!("body_cut_short")), "{}", answer.body);
+    assert!(took > Duration::from_secs(9) && took < Duration::from_secs(14), "it was waited for {took:?}");
+    nothing_was_kept(&world).await;
 }
 
 #[tokio::test]

@@ -28,6 +28,9 @@ const TYPES: [(&str, &str); 6] = [
     ("other", "Something else"),
 ];
 
+/// Where this page is, and where its form leads.
+pub(crate) const PATH: &str = "/profile/documents";
+
 /// Bytes of a megabyte.
 const MEGABYTE: usize = 1024 * 1024;
 
@@ -62,7 +65,7 @@ pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
 /// Takes one in.
 pub(super) async fn upload(State(app): State<App>, visit: Visit, request: Request) -> Response {
     match take_form(&app, &visit.caller, request).await {
-        Ok(_) => Done::DocumentSent.at("/profile/documents").into_response(),
+        Ok(_) => Done::DocumentSent.at(PATH).into_response(),
         Err(failure) if can_be_mended(&failure) => {
             let fields = refused(&failure);
             match page(&app, &visit, fields).await {

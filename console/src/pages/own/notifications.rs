@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 
+use super::documents;
 use crate::affiliates::own_affiliate;
 use crate::db;
 use crate::pages::markup::{Ago, Amount, Badge, Day};
@@ -63,10 +64,10 @@ impl Row {
                 ("approved", "Your application was approved. Welcome!".to_owned(), "/links/new")
             }
             "document_approved" => {
-                ("verified", format!("Your document ({subject}) was approved."), "/profile/documents")
+                ("verified", format!("Your document ({subject}) was approved."), documents::PATH)
             }
             "document_rejected" => {
-                ("rejected", format!("Your document ({subject}) was not good enough."), "/profile/documents")
+                ("rejected", format!("Your document ({subject}) was not good enough."), documents::PATH)
             }
             "request_approved" => ("approved", format!("{subject} said yes to your request."), "/requests"),
             "request_rejected" => ("rejected", format!("{subject} said no to your request."), "/requests"),
