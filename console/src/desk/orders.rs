@@ -14,7 +14,10 @@ use super::shape::{NothingFits, no_such_order, vendor_of};
 use crate::affiliates::{find, no_such_affiliate};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
-use crate::conventions::{Asked, Asking, List, Named, Page, json, possible, time, unknown_cursor};
+use crate::conventions::{
+    Asked, Asking, CurrencyCode, LinkCode, List, Moment, Named, Number, Page, PageParams, json, possible,
+    time, unknown_cursor, words,
+};
 use crate::db;
 use crate::intake::described;
 use crate::problem::{Failure, Problem};
@@ -25,6 +28,11 @@ use crate::server::App;
 
 /// Where the list is.
 pub(super) const PATH: &str = "/v1/orders";
+
+words! {
+    /// How far an order is.
+    StatusName: Status::ALL.map(Status::name)
+}
 
 /// One order, as lists show it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -103,15 +111,14 @@ pub(crate) struct SiblingAnswer {
 
 /// One page of orders, newest first.
 #[utoipa::path(get, path = PATH, tag = "orders", params(
-    ("vendor" = Option<i64>, Query, description = "Only this vendor's"),
-    ("affiliate" = Option<i64>, Query, description = "Only those credited to this affiliate"),
-    ("link" = Option<String>, Query, description = "Only those credited to the link with this code"),
-    ("status" = Option<String>, Query, description = "`Abandoned`, `Pending`, `Completed`, `Paid`, `Refunded` or `Cancelled`"),
-    ("currency" = Option<String>, Query, description = "Three capitals"),
-    ("from" = Option<String>, Query, description = "Ordered then or later"),
-    ("to" = Option<String>, Query, description = "Ordered before"),
-    ("limit" = Option<i64>, Query, description = "1 to 100; 25 unless asked otherwise"),
-    ("starting_after" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ("vendor" = inline(Option<Number>), Query, description = "Only this vendor's"),
+    ("affiliate" = inline(Option<Number>), Query, description = "Only those credited to this affiliate"),
+    ("link" = inline(Option<LinkCode>), Query, description = "Only those credited to the link with this code"),
+    ("status" = inline(Option<StatusName>), Query, description = "Only those that are so far"),
+    ("currency" = inline(Option<CurrencyCode>), Query, description = "Three capitals"),
+    ("from" = inline(Option<Moment>), Query, description = "Ordered then or later"),
+    ("to" = inline(Option<Moment>), Query, description = "Ordered before"),
+    PageParams,
 ), responses(
     (status = 200, description = "A page, newest first", body = List<OrderAnswer>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -193,9 +200,9 @@ pub(crate) async fn product_names(
     orders: &[OrderAnswer],
 ) -> Result<HashMap<String, Vec<String>>, Failure> {
     caller.require(Scope::ReportsRead)?;
-    let ids: Vec<String> = orders.iter().map(|order| order.order_id.clone()).collect();
+    let keys = orders.iter().map(|order| (order.vendor_id, order.order_ref.clone()));
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let names = orders::product_names(&mut snapshot, &ids).await?;
+    let names = orders::products(&mut snapshot, keys).await?;
     snapshot.commit().await?;
     Ok(names)
 }

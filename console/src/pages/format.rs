@@ -6,6 +6,18 @@ use super::markup::Amount;
 use crate::report::earnings::Earnings;
 use crate::report::{Granularity, Range};
 
+/// Names in a row; more are counted.
+const NAMED: usize = 2;
+
+/// `Teapot, Tent and 3 more`.
+pub(super) fn named(names: &[String]) -> String {
+    let (shown, more) = names.split_at(names.len().min(NAMED));
+    match more.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// `1234567` → `1,234,567`.
 pub(super) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -157,6 +169,16 @@ mod tests {
             ("-1.00 EUR", "-1.00 EUR"),
         ] {
             assert_eq!(grouped(amount), text);
+        }
+    }
+
+    #[test]
+    fn products_are_named_and_counted() {
+        let names = |count: usize| -> Vec<String> { (1..=count).map(|n| format!("Item {n}")).collect() };
+        for (count, words) in
+            [(0, ""), (1, "Item 1"), (2, "Item 1, Item 2"), (5, "Item 1, Item 2 and 3 more")]
+        {
+            assert_eq!(named(&names(count)), words);
         }
     }
 

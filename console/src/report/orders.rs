@@ -65,6 +65,11 @@ pub struct OrderFacts {
 }
 
 impl OrderFacts {
+    /// The vendor's number, and what the shop calls it.
+    pub fn key(&self) -> (i64, String) {
+        (self.vendor_id, self.order_ref.clone())
+    }
+
     /// When the shopper ordered: rates and terms are those of this instant.
     pub fn ordered_at(&self) -> Option<DateTime<Utc>> {
         self.placed_at.or(self.completed_at)
@@ -157,13 +162,12 @@ async fn find(
     .await
 }
 
-/// What was bought with each of these orders: names of items, by the order's own name.
+/// What was bought with each of these orders, named by vendor and reference: names of items, by the order's own name.
 pub async fn products(
     conn: &mut PgConnection,
-    orders: &[OrderFacts],
+    orders: impl IntoIterator<Item = (i64, String)>,
 ) -> sqlx::Result<HashMap<String, Vec<String>>> {
-    let vendors: Vec<i64> = orders.iter().map(|order| order.vendor_id).collect();
-    let refs: Vec<String> = orders.iter().map(|order| order.order_ref.clone()).collect();
+    let (vendors, refs): (Vec<i64>, Vec<String>) = orders.into_iter().unzip();
     let rows = sqlx::query_file!("src/report/order_products.sql", &vendors, &refs).fetch_all(conn).await?;
     let mut names = HashMap::<String, Vec<String>>::new();
     for row in rows {
@@ -215,22 +219,6 @@ pub async fn lines(conn: &mut PgConnection, order: &OrderFacts) -> sqlx::Result<
     )
     .fetch_all(conn)
     .await
-}
-
-/// What was ordered in each of these orders, by name; an order whose shop named nothing is left out.
-pub async fn product_names(
-    conn: &mut PgConnection,
-    order_ids: &[String],
-) -> sqlx::Result<HashMap<String, Vec<String>>> {
-    let rows = sqlx::query!(
-        r#"select o.order_id, array_agg(l.name order by l.item_id) as "names!" from customer_order o
-           join order_line l using (vendor_id, order_ref)
-           where o.order_id = any($1) and l.name is not null group by o.order_id"#,
-        order_ids
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.order_id, row.names)).collect())
 }
 
 /// Another vendor's part of the same order.

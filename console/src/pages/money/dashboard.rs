@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use super::orders::list::Row;
 use crate::pages::markup::{Amount, Instant};
 use crate::report::accounts::{self, Balance};
-use crate::report::orders::{self, Filter};
+use crate::report::orders::{self, Filter, OrderFacts};
 
 /// Sales on the dashboard: the rest has a page of its own.
 const SALES: i64 = 6;
@@ -47,7 +47,7 @@ pub(super) async fn of(conn: &mut PgConnection, affiliate_id: i64) -> sqlx::Resu
         accounts::balances(&mut *conn, affiliate_id).await?.into_iter().map(Account::from).collect();
     let filter = Filter { affiliate_id: Some(affiliate_id), ..Filter::default() };
     let sales = orders::list(&mut *conn, &filter, None, SALES).await?;
-    let names = orders::products(&mut *conn, &sales).await?;
+    let names = orders::products(&mut *conn, sales.iter().map(OrderFacts::key)).await?;
     let progress = progress(conn, affiliate_id).await?;
     Ok(Dashboard {
         accounts,

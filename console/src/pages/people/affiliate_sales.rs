@@ -11,15 +11,13 @@ use super::affiliate::{Head, Open, looked_up};
 use super::look::{Look, Tab, time};
 use crate::conventions::{Asked as _, Named};
 use crate::desk::orders::{self, OrderAnswer, Orders};
+use crate::pages::format::named;
 use crate::pages::markup::{Amount, Badge, Instant};
 use crate::pages::shell::{Frame, Place};
 use crate::pages::visit::Visit;
 use crate::problem::Failure;
 use crate::report::orders::Filter;
 use crate::server::App;
-
-/// Names in a row; more are counted.
-const MAX_NAMES: usize = 3;
 
 #[derive(Template)]
 #[template(path = "people/affiliate_sales.html")]
@@ -77,7 +75,7 @@ impl Row {
         let amount = |minor| order.currency.as_deref().map(|currency| Amount::new(minor, currency));
         let at = order.placed_at.as_deref().or(order.completed_at.as_deref());
         Self {
-            products: names.get(&order.order_id).map(|names| products(names)).unwrap_or_default(),
+            products: names.get(&order.order_id).map(|names| named(names)).unwrap_or_default(),
             net: amount(order.net_minor - order.refunded_minor),
             commission: amount(order.commission_minor),
             at: at.and_then(time).map(Instant),
@@ -87,26 +85,5 @@ impl Row {
             reference: order.order_ref,
             vendor: order.vendor,
         }
-    }
-}
-
-/// `Teapot, Cup and 2 more`.
-fn products(names: &[String]) -> String {
-    let (shown, more) = names.split_at(names.len().min(MAX_NAMES));
-    match more.len() {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::products;
-
-    #[test]
-    fn long_orders_are_cut_short() {
-        let names = ["Teapot", "Cup", "Tray", "Sieve"].map(str::to_owned);
-        assert_eq!(products(&names), "Teapot, Cup, Tray and 1 more");
-        assert_eq!(products(&names[..2]), "Teapot, Cup");
     }
 }

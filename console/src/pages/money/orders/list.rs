@@ -13,6 +13,7 @@ use super::PATH;
 use crate::auth::{Caller, Scope};
 use crate::conventions::{Page, unknown_cursor};
 use crate::db;
+use crate::pages::format::named;
 use crate::pages::markup::{Amount, Badge, Instant};
 use crate::pages::parts::Choice;
 use crate::pages::period::{AFTER, Period, View, bad};
@@ -21,9 +22,6 @@ use crate::pages::visit::Visit;
 use crate::problem::Failure;
 use crate::report::orders::{self, Filter, OrderFacts};
 use crate::server::App;
-
-/// Products of an order that are named; the rest is counted.
-const NAMED: usize = 2;
 
 /// Vendors to choose from. A programme with more is searched by the order's reference.
 const MAX_VENDORS: i64 = 200;
@@ -81,16 +79,6 @@ impl Row {
     }
 }
 
-/// `Teapot, Tent and 3 more`.
-fn named(names: &[String]) -> String {
-    match names {
-        [first, second, rest @ ..] if !rest.is_empty() => {
-            format!("{first}, {second} and {} more", rest.len())
-        }
-        names => names[..names.len().min(NAMED)].join(", "),
-    }
-}
-
 /// Answers `/orders`.
 pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
     visit.show(page(&app, &visit).await)
@@ -116,7 +104,7 @@ async fn page(app: &App, visit: &Visit) -> Result<OrdersPage, Failure> {
     };
     let has_more = found.len() as i64 > limit;
     found.truncate(limit as usize);
-    let products = orders::products(&mut snapshot, &found).await?;
+    let products = orders::products(&mut snapshot, found.iter().map(OrderFacts::key)).await?;
     let vendors = if caller.vendor().is_some() { Vec::new() } else { vendors(&mut snapshot).await? };
     snapshot.commit().await?;
     let next = found.last().filter(|_| has_more).map(|last| view.with(AFTER, &last.order_id).address(PATH));
@@ -215,19 +203,4 @@ fn held(view: &View) -> Choice {
     let is_current = view.choice("held") == "yes";
     let address = view.with("held", if is_current { "" } else { "yes" }).address(PATH);
     Choice { label: "On hold", address, is_current }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn products_are_named_and_counted() {
-        let names = |count: usize| -> Vec<String> { (1..=count).map(|n| format!("Item {n}")).collect() };
-        for (count, words) in
-            [(0, ""), (1, "Item 1"), (2, "Item 1, Item 2"), (5, "Item 1, Item 2 and 3 more")]
-        {
-            assert_eq!(named(&names(count)), words);
-        }
-    }
 }
