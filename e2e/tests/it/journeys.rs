@@ -85,6 +85,58 @@ async fn a_link_switched_off_stops_being_tracked_within_a_second() -> Result<()>
     house.audit()
 }
 
+/// A reviewer's key.
+const REVIEWER: &str = "llk_reviewer0_made-up-secret-of-rob";
+
+#[tokio::test]
+async fn an_affiliate_suspended_over_the_api_is_not_tracked_a_second_later_and_resumes_exactly() -> Result<()>
+{
+    let house = House::open()?;
+    house.programme(&["kept-1".to_owned(), "kept-2".to_owned(), "off-before".to_owned()]).await?;
+    let mut conn = house.database().await?;
+    let (id, secret) = REVIEWER.trim_start_matches("llk_").split_once('_').context("a key")?;
+    sqlx::query("insert into api_key (api_key_id, name, secret_sha256, scopes) values ($1, 'Rob Reviewer', sha256(convert_to($2, 'UTF8')), '{affiliates:review}')")
+        .bind(id)
+        .bind(secret)
+        .execute(&mut conn)
+        .await?;
+    sqlx::raw_sql("update link set is_active = false where code = 'off-before'").execute(&mut conn).await?;
+    let (affiliate,): (String,) =
+        sqlx::query_as("select public_id from affiliate").fetch_one(&mut conn).await?;
+    let decide = |deed: &str| -> Result<()> {
+        let answer =
+            house.post(&format!("/v1/affiliates/{affiliate}/{deed}"), REVIEWER, &serde_json::json!({}))?;
+        ensure!(answer.status == 200, "{deed} answered {}: {}", answer.status, answer.body);
+        Ok(())
+    };
+    until("the link that was off before is off", SOON, || Ok(house.click("/off-before")?.status == 410))?;
+    let mut times = Vec::new();
+    for _ in 0..SWITCHES {
+        for code in ["kept-1", "kept-2"] {
+            until(&format!("{code} is tracked"), SOON, || {
+                Ok(house.click(&format!("/{code}"))?.token().is_some())
+            })?;
+        }
+        decide("suspend")?;
+        let answered = runtime::clock::monotonic();
+        for code in ["kept-1", "kept-2"] {
+            until(&format!("{code} is no longer tracked"), SOON, || {
+                Ok(house.click(&format!("/{code}"))?.status == 410)
+            })?;
+        }
+        times.push(answered.elapsed());
+        decide("reactivate")?;
+    }
+    until("the links resume", SOON, || Ok(house.click("/kept-1")?.token().is_some()))?;
+    let still = house.click("/off-before")?;
+    ensure!(still.status == 410, "a link that was off before came back: {}", still.status);
+    times.sort();
+    let (p50, p99) = (times[SWITCHES / 2], times[SWITCHES * 99 / 100]);
+    eprintln!("{SWITCHES} suspensions: p50 {p50:?}, p99 {p99:?}, longest {:?}", times[SWITCHES - 1]);
+    ensure!(p99 < SWITCH_P99, "p99 {p99:?}");
+    house.audit()
+}
+
 #[tokio::test]
 async fn redis_hung_or_emptied_costs_no_click_and_no_redirect() -> Result<()> {
     let house = House::open()?;
