@@ -90,9 +90,8 @@ impl Address {
         T: 'static,
     {
         self.path = P::path();
-        for method in P::methods() {
-            self.methods = self.methods.on(filter(&method), handler.clone());
-        }
+        let methods = P::methods().iter().map(filter).reduce(MethodFilter::or);
+        self.methods = self.methods.on(methods.expect("every operation has a method"), handler);
         self.tellers.push(tell::<P>);
         self
     }

@@ -29,8 +29,9 @@ insert into invitation (email, vendor_id, token_sha256, message, invited_by, exp
 insert into webhook_target (vendor_id, url, topics, sealed_secret, disabled_reason) values
     (3, 'https://canary-hook.example.com/', '{order.updated}', 'canary-secret', 'canary-disabled');
 insert into webhook_message (vendor_id, topic, payload) values (3, 'canary-topic', '{"canary": "payload"}');
-insert into webhook_delivery (message_id, target_id, vendor_id, last_error)
-select m.message_id, t.target_id, 3, 'canary-error' from webhook_message m, webhook_target t where m.vendor_id = 3 and t.vendor_id = 3;
+-- Given up, so that the console itself leaves it alone.
+insert into webhook_delivery (message_id, target_id, vendor_id, last_error, next_attempt_at)
+select m.message_id, t.target_id, 3, 'canary-error', null from webhook_message m, webhook_target t where m.vendor_id = 3 and t.vendor_id = 3;
 insert into account (account_id, email, name, role, vendor_id) values ('acc_foreignvendor', 'canary-login@example.com', 'canary-person', 'vendor', 3);
 insert into account (account_id, email, name, role, affiliate_id) values ('acc_foreign', 'canary-own@example.com', 'canary-self', 'affiliate', 3);
 insert into api_key (api_key_id, vendor_id, name, secret_sha256, scopes) values
