@@ -155,7 +155,7 @@ fn requests(path: &str, route: &Value, all: &Value, whole: (i64, &Names)) -> Vec
         let name = parameter["name"].as_str().expect("a name");
         let is_number =
             parameter["schema"]["type"] == "integer" || parameter["schema"]["type"][0] == "integer";
-        let named = if name == "starting_after" {
+        let meant = if name == "starting_after" {
             // The last thing in the address is what the list has.
             let list = path.rsplit('/').next().unwrap_or_default().replace('-', "_");
             let of_list =
@@ -168,7 +168,7 @@ fn requests(path: &str, route: &Value, all: &Value, whole: (i64, &Names)) -> Vec
             let of_link = (name == "link").then(|| names["code"].clone());
             names.get(name).or_else(|| names.get(id.as_str())).cloned().or(of_link)
         };
-        let value = if is_number && named.is_some() { Some(number.to_string()) } else { named };
+        let value = if is_number && meant.is_some() { Some(number.to_string()) } else { meant };
         match (parameter["in"].as_str(), value) {
             (Some("path"), value) => {
                 address = address

@@ -23,6 +23,7 @@ const NEW: [(&str, Kind); 3] = [("coupon_code", Kind::Text), ("link", Kind::Text
 
 #[derive(Template)]
 #[template(path = "people/coupons.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a part of the page that is there or not")]
 struct CouponsPage {
     frame: Frame,
     may_write: bool,

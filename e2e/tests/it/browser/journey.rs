@@ -35,7 +35,7 @@ async fn from_an_invitation_to_a_payout() -> Result<()> {
     proves_who_she_is(&house, &mira)?;
     is_approved(&operator)?;
     makes_a_link(&mira)?;
-    let order = is_clicked_and_sells(&house, &operator).await?;
+    let order = is_clicked_and_sells(&house, &operator)?;
     sees_what_she_earned(&mira, &order)?;
     gets_a_colleague(&operator, &second)?;
     two_weeks_pass(&house).await?;
@@ -132,7 +132,7 @@ fn makes_a_link(mira: &Window<'_>) -> Result<()> {
 }
 
 /// Somebody clicks and buys; the shop reports it with a key that the operator made. Answers the order's number.
-async fn is_clicked_and_sells(house: &House, operator: &Window<'_>) -> Result<String> {
+fn is_clicked_and_sells(house: &House, operator: &Window<'_>) -> Result<String> {
     let link = format!("/{CODE}");
     until("the edge knows the link", SOON, || Ok(house.click(&link)?.token().is_some()))?;
     let token = house.click(&link)?.token().context("a token")?.to_owned();
