@@ -10,6 +10,7 @@ mod settle;
 mod sketches;
 mod watermark;
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -34,6 +35,9 @@ use crate::store::{RedisConnection, Stores};
 const AT_ONCE: usize = 4;
 /// How long one partition may take before the cycle gives it up. A million counters take a few seconds.
 const PARTITION_LIMIT: Duration = Duration::from_mins(5);
+
+/// How often the age of what is not flushed is told while a cycle is under way: more often than anybody scrapes.
+const EXPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What became of a partition in one cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +69,9 @@ pub async fn run(stores: Stores, interval: Duration, shutdown: Shutdown) -> anyh
             _ = due.tick() => {}
             () = shutdown.stopping() => return Ok(()),
         }
-        let cycle = flush_all(&stores).await;
-        freshness.note(&cycle, clock::monotonic());
+        let cycle = freshness.export_during(flush_all(&stores)).await;
+        freshness.note(&cycle);
+        freshness.export();
         cycle.log();
     }
 }
@@ -224,11 +229,27 @@ impl Freshness {
         Self(vec![now; usize::from(partitions.count())])
     }
 
-    /// Exports the age of the partition that is furthest behind.
-    fn note(&mut self, cycle: &Cycle, now: Instant) {
+    /// What a cycle brought up to date.
+    fn note(&mut self, cycle: &Cycle) {
         for (partition, _) in &cycle.done {
-            self.0[usize::from(partition.0)] = now;
+            self.0[usize::from(partition.0)] = clock::monotonic();
         }
+    }
+
+    /// A cycle that hangs with its stores must not hide that time goes on.
+    async fn export_during(&self, flushing: impl Future<Output = Cycle>) -> Cycle {
+        let mut flushing = pin!(flushing);
+        loop {
+            match tokio::time::timeout(EXPORT_INTERVAL, &mut flushing).await {
+                Ok(cycle) => return cycle,
+                Err(_) => self.export(),
+            }
+        }
+    }
+
+    /// Exports the age of the partition that is furthest behind.
+    fn export(&self) {
+        let now = clock::monotonic();
         let oldest = self.0.iter().min().copied().unwrap_or(now);
         metrics::gauge!("aggregator_flush_lag_seconds").set(now.duration_since(oldest).as_secs_f64());
     }

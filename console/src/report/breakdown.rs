@@ -45,9 +45,11 @@ pub async fn of(conn: &mut PgConnection, link_id: i64, range: &Range) -> sqlx::R
 /// Splits the human clicks of all that the caller sees on the days of `range`.
 pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Breakdown> {
     let (from, to) = range.days();
-    let (begins, ends) = open_days::of_clicks(&mut *conn, range).await?;
+    let open = open_days::of_clicks(&mut *conn, range).await?;
     let rows =
-        sqlx::query_file_as!(Part, "src/report/splits.sql", from, to, begins, ends).fetch_all(conn).await?;
+        sqlx::query_file_as!(Part, "src/report/splits.sql", from, to, open.begins, open.ends, open.is_one)
+            .fetch_all(conn)
+            .await?;
     let by = |name: &str, word| {
         let parts = rows.iter().filter(|part| part.split == name);
         split(parts.map(|part| (part.code, count(part.human_clicks))), word)

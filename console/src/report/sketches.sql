@@ -1,5 +1,5 @@
 -- The sketches of all that the caller sees on the days [$1, $2), $3 at most. As in summary.sql: rolled-up days, rows of open
--- days (all in [$4, $5)) without affiliates that are switched off, an affiliate's own links.
+-- days (all in [$4, $5), $6: in one span) without affiliates that are switched off, an affiliate's own links.
 with open as materialized (
     select begins, ends from rollup_open('clicks', $1, $2) where tenant_affiliate() is null
 )
@@ -13,7 +13,7 @@ from visit_daily v
 where tenant_affiliate() is null
   and v.day >= $4
   and v.day < $5
-  and exists (select from open where v.day >= begins and v.day < ends)
+  and ($6 or exists (select from open where v.day >= begins and v.day < ends))
   and not exists (
       select from link l join affiliate a using (affiliate_id) where l.link_id = v.link_id and not a.is_active
   )

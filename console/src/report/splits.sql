@@ -1,5 +1,5 @@
 -- Human clicks of all that the caller sees on the days [$1, $2), split by what people hold and where they come from. As
--- in summary.sql: rolled-up days, rows of open days (all in [$3, $4)) without affiliates that are switched off, an affiliate's
+-- in summary.sql: rolled-up days, rows of open days (all in [$3, $4), $5: in one span) without affiliates that are switched off, an affiliate's
 -- own links.
 with open as materialized (
     select begins, ends from rollup_open('clicks', $1, $2) where tenant_affiliate() is null
@@ -9,7 +9,7 @@ with open as materialized (
     where tenant_affiliate() is null
       and p.day >= $3
       and p.day < $4
-      and exists (select from open where p.day >= begins and p.day < ends)
+      and ($5 or exists (select from open where p.day >= begins and p.day < ends))
       and not exists (
           select from link l join affiliate a using (affiliate_id) where l.link_id = p.link_id and not a.is_active
       )
@@ -26,7 +26,7 @@ with open as materialized (
     where tenant_affiliate() is null
       and o.day >= $3
       and o.day < $4
-      and exists (select from open where o.day >= begins and o.day < ends)
+      and ($5 or exists (select from open where o.day >= begins and o.day < ends))
       and not exists (
           select from link l join affiliate a using (affiliate_id) where l.link_id = o.link_id and not a.is_active
       )

@@ -25,10 +25,18 @@ pub struct Summary {
 /// The programme over `range`. Days carry no unique visits of their own here: that would be one union per day.
 pub async fn of(conn: &mut PgConnection, range: &Range, now: DateTime<Utc>) -> sqlx::Result<Summary> {
     let granularity = range.granularity.name();
-    let (begins, ends) = open_days::of_clicks(&mut *conn, range).await?;
-    let rows = sqlx::query_file!("src/report/summary.sql", range.from, range.to, granularity, begins, ends)
-        .fetch_all(&mut *conn)
-        .await?;
+    let open = open_days::of_clicks(&mut *conn, range).await?;
+    let rows = sqlx::query_file!(
+        "src/report/summary.sql",
+        range.from,
+        range.to,
+        granularity,
+        open.begins,
+        open.ends,
+        open.is_one
+    )
+    .fetch_all(&mut *conn)
+    .await?;
     let unique =
         if range.is_whole_days(now) { visits::of_programme(conn, range).await? } else { Union::CutsADay };
     let earnings = earnings::of_programme(conn, range, now).await?;

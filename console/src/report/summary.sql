@@ -1,8 +1,8 @@
 -- Clicks of all that the caller sees in [$1, $2), in buckets of $3 (hour, day, week or month, UTC). Affiliates that are
 -- switched off are left out while they are, but not of what they see of themselves.
 -- open: the spans of days that were not rolled up, or have changed since. Their rows are read by the index on hour: all of
--- them lie in [$4, $5), which is said apart, as Postgres plans by what it knows beforehand. An affiliate's own links are few:
--- their hours are read by the primary key.
+-- them lie in [$4, $5), in one span ($6) or several. That is said apart, as Postgres plans by what it knows beforehand.
+-- An affiliate's own links are few: their hours are read by the primary key.
 with open as materialized (
     select begins, ends
     from rollup_open('clicks', ($1::timestamptz at time zone 'UTC')::date,
@@ -21,7 +21,7 @@ with open as materialized (
     where tenant_affiliate() is null
       and c.hour >= greatest($1, $4::date::timestamp at time zone 'UTC')
       and c.hour < least($2, $5::date::timestamp at time zone 'UTC')
-      and exists (select from open where (c.hour at time zone 'UTC')::date >= begins and (c.hour at time zone 'UTC')::date < ends)
+      and ($6 or exists (select from open where (c.hour at time zone 'UTC')::date >= begins and (c.hour at time zone 'UTC')::date < ends))
       and not exists (
           select from link l join affiliate a using (affiliate_id) where l.link_id = c.link_id and not a.is_active
       )

@@ -116,9 +116,11 @@ impl Union {
 /// The union over all links that the caller sees on the days of `range`, of affiliates that are not switched off.
 pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Union> {
     let (from, to) = range.days();
-    let (begins, ends) = open_days::of_clicks(&mut *conn, range).await?;
+    let open = open_days::of_clicks(&mut *conn, range).await?;
     let most = MAX_PROGRAMME_SKETCHES + 1;
-    let mut rows = sqlx::query_file!("src/report/sketches.sql", from, to, most, begins, ends).fetch(conn);
+    let mut rows =
+        sqlx::query_file!("src/report/sketches.sql", from, to, most, open.begins, open.ends, open.is_one)
+            .fetch(conn);
     let (mut union, mut seen) = (Uniting::default(), 0);
     while let Some(row) = rows.try_next().await? {
         seen += 1;

@@ -70,7 +70,9 @@ async fn the_page_shows_orders_conversion_and_commission() {
         };
         ["Orders", "Conversion", "Commission"].map(cell).to_vec()
     };
-    assert_eq!(cells("summer-1"), ["10", "2.50 %", "<span>112.50 EUR</span><span>100 JPY</span>"]);
+    let money = "<span><data class=\"amount\" value=\"112.50\" data-currency=\"EUR\">112.50 EUR</data></span>\
+                 <span><data class=\"amount\" value=\"100\" data-currency=\"JPY\">100 JPY</data></span>";
+    assert_eq!(cells("summer-1"), ["10", "2.50 %", money]);
     assert_eq!(cells("summer-2"), ["0", "0.00 %", "<span>–</span>"]);
     assert_eq!(cells("rested-1"), ["2", "–", "<span>–</span>"]);
     assert_eq!(cells("paused-1"), ["0", "–", "<span>–</span>"]);

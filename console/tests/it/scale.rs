@@ -42,7 +42,7 @@ async fn statements_go_by_an_index() {
         ),
         (
             include_str!("../../src/report/summary.sql"),
-            "execute p (now() - interval '1 day', now(), 'hour', current_date - 1, current_date + 1)",
+            "execute p (now() - interval '1 day', now(), 'hour', current_date - 1, current_date + 1, true)",
         ),
         (
             include_str!("../../src/report/ranked.sql"),
