@@ -122,3 +122,36 @@ pub(super) async fn list(
 pub(super) fn no_such_account() -> Failure {
     Failure::Missing("no_such_account", "there is no such account".to_owned())
 }
+
+/// Disables an account at an instant, or enables it again.
+pub(super) async fn set_disabled(
+    conn: &mut PgConnection,
+    id: &str,
+    at: Option<DateTime<Utc>>,
+) -> Result<(), Failure> {
+    sqlx::query!(
+        "update account set disabled_at = $2, row_version = row_version + 1 where account_id = $1",
+        id,
+        at
+    )
+    .execute(conn)
+    .await
+    .map_err(Failure::writing)?;
+    Ok(())
+}
+
+/// Refuses to leave the programme without an administrator. Two who end each other wait in line here.
+pub(super) async fn another_admin(conn: &mut PgConnection, account: &Account) -> Result<(), Failure> {
+    let admins = sqlx::query_scalar!(
+        "select account_id from account where role = 'admin' and disabled_at is null order by account_id for update"
+    );
+    let admins = admins.fetch_all(conn).await.map_err(Failure::writing)?;
+    if admins.iter().any(|id| *id != account.account_id) {
+        Ok(())
+    } else {
+        Err(Failure::Conflict(
+            "last_admin",
+            "this is the last administrator; make another one first".to_owned(),
+        ))
+    }
+}

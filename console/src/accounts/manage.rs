@@ -2,7 +2,6 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -257,7 +256,7 @@ pub(crate) async fn amend(
     let role = change.role.as_deref().map(|role| operators_role(&account, role)).transpose()?;
     let was_admin = account.role == Role::Admin.name();
     if was_admin && role.is_some_and(|role| role != Role::Admin) {
-        another_admin(&mut tx, &account).await?;
+        account::another_admin(&mut tx, &account).await?;
     }
     sqlx::query!(
         "update account set name = coalesce($2, name), role = coalesce($3, role), row_version = row_version + 1 \
@@ -305,10 +304,10 @@ pub(crate) async fn disabled(
         return Err(Failure::Conflict("own_account", words.to_owned()));
     }
     if account.role == Role::Admin.name() {
-        another_admin(&mut tx, &account).await?;
+        account::another_admin(&mut tx, &account).await?;
     }
     session::end_others(&mut tx, id, None).await?;
-    set_disabled(&mut tx, id, Some(now())).await?;
+    account::set_disabled(&mut tx, id, Some(now())).await?;
     record(&mut tx, caller, "account.disable", &account, json!({})).await?;
     finished(tx, id).await
 }
@@ -339,7 +338,7 @@ pub(crate) async fn enabled(
     if account.disabled_at.is_none() {
         return Err(illegal_state("account", "enabled", "enabled"));
     }
-    set_disabled(&mut tx, id, None).await?;
+    account::set_disabled(&mut tx, id, None).await?;
     record(&mut tx, caller, "account.enable", &account, json!({})).await?;
     finished(tx, id).await
 }
@@ -401,34 +400,6 @@ async fn finished(mut tx: Tx, id: &str) -> Result<AccountAnswer, Failure> {
     let account = account::one(&mut tx, id).await?;
     tx.commit().await.map_err(Failure::writing)?;
     Ok(AccountAnswer::from(account))
-}
-
-async fn set_disabled(conn: &mut PgConnection, id: &str, at: Option<DateTime<Utc>>) -> Result<(), Failure> {
-    sqlx::query!(
-        "update account set disabled_at = $2, row_version = row_version + 1 where account_id = $1",
-        id,
-        at
-    )
-    .execute(conn)
-    .await
-    .map_err(Failure::writing)?;
-    Ok(())
-}
-
-/// Refuses to leave the programme without an administrator. Two who end each other wait in line here.
-async fn another_admin(conn: &mut PgConnection, account: &Account) -> Result<(), Failure> {
-    let admins = sqlx::query_scalar!(
-        "select account_id from account where role = 'admin' and disabled_at is null order by account_id for update"
-    );
-    let admins = admins.fetch_all(conn).await.map_err(Failure::writing)?;
-    if admins.iter().any(|id| *id != account.account_id) {
-        Ok(())
-    } else {
-        Err(Failure::Conflict(
-            "last_admin",
-            "this is the last administrator; make another one first".to_owned(),
-        ))
-    }
 }
 
 async fn record(

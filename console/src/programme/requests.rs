@@ -1,6 +1,8 @@
 //! `/v1/requests`: what affiliates ask of vendors. Approving `partner_with_vendor` makes the partnership, in the same
 //! transaction; of two people who decide at once, one is told that it was decided.
 
+mod granted;
+
 use axum::extract::{Request, State};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
@@ -11,9 +13,9 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::find::{self, Narrowed, Shop};
-use super::rate_input::{RateInput, begins};
+use super::rate_input::RateInput;
 use super::shape::message;
-use super::{links, notice, partnerships};
+use super::{links, notice};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope, Tenant};
 use crate::conventions::{
@@ -394,8 +396,12 @@ pub(crate) async fn answer(
     let detail = json!({"request_type": asked.request_type, "rate": answer_rate(&rate)?});
     audit::record(&mut tx, caller, verdict.action(), id, Some(vendor_id), Some(affiliate_id), detail).await?;
     match (verdict, asked.request_type.as_str()) {
-        (Verdict::Approved, "partner_with_vendor") => join(&mut tx, caller, &asked, rate.need()?, at).await?,
-        (Verdict::Approved, "raise_rate") => raise(&mut tx, caller, &asked, rate.need()?, at).await?,
+        (Verdict::Approved, "partner_with_vendor") => {
+            granted::join(&mut tx, caller, &asked, rate.need()?, at).await?;
+        }
+        (Verdict::Approved, "raise_rate") => {
+            granted::raise(&mut tx, caller, &asked, rate.need()?, at).await?;
+        }
         _ if rate.read()?.is_some() => {
             return Err(unusable("rate", "unexpected_field", "this answer does not agree on a rate"));
         }
@@ -412,60 +418,6 @@ pub(crate) async fn answer(
 
 fn answer_rate(rate: &RateInput) -> Result<Option<u32>, Failure> {
     Ok(rate.read()?.map(Rate::ppm))
-}
-
-/// Makes the partnership, or makes one that ended active again.
-async fn join(
-    conn: &mut PgConnection,
-    caller: &Caller,
-    asked: &AffiliateRequest,
-    rate: Rate,
-    at: DateTime<Utc>,
-) -> Result<(), Failure> {
-    let (vendor_id, affiliate_id) = (asked.vendor_number, asked.affiliate_number);
-    let standing = links::Standing::of(conn, vendor_id, affiliate_id).await?;
-    standing.check_affiliate()?;
-    let joined = sqlx::query_scalar!(
-        "insert into partnership (vendor_id, affiliate_id, status, joined_at) values ($1, $2, 'active', $3) \
-         on conflict (vendor_id, affiliate_id) do update set status = 'active', \
-         joined_at = coalesce(partnership.joined_at, excluded.joined_at), row_version = partnership.row_version + 1 \
-         where partnership.status <> 'active' \
-         returning public_id",
-        vendor_id,
-        affiliate_id,
-        at
-    );
-    let id = joined.fetch_optional(&mut *conn).await.map_err(Failure::writing)?.ok_or_else(|| {
-        Failure::Conflict("partnership_exists", "they have an active partnership already".to_owned())
-    })?;
-    partnerships::add_rate(conn, vendor_id, affiliate_id, at, rate).await?;
-    let detail = json!({"request_id": asked.request_id, "rate_ppm": rate.ppm()});
-    audit::record(conn, caller, "partnership.activate", &id, Some(vendor_id), Some(affiliate_id), detail)
-        .await?;
-    partnerships::announce(conn, caller, &id, &partnerships::welcome(&asked.vendor_name, rate)).await
-}
-
-/// Agrees on another rate from now on.
-async fn raise(
-    conn: &mut PgConnection,
-    caller: &Caller,
-    asked: &AffiliateRequest,
-    rate: Rate,
-    at: DateTime<Utc>,
-) -> Result<(), Failure> {
-    let (vendor_id, affiliate_id) = (asked.vendor_number, asked.affiliate_number);
-    links::Standing::of(conn, vendor_id, affiliate_id).await?.check_partnership()?;
-    let before = super::rates::in_force(conn, vendor_id, affiliate_id, at).await?;
-    let since = begins(caller.tenant, None, (before, Some(rate)), at)?;
-    partnerships::add_rate(conn, vendor_id, affiliate_id, since, rate).await?;
-    let bump = sqlx::query_scalar!(
-        "update partnership set row_version = row_version + 1 where vendor_id = $1 and affiliate_id = $2 returning public_id",
-        vendor_id,
-        affiliate_id
-    );
-    let id = bump.fetch_one(&mut *conn).await.map_err(Failure::writing)?;
-    let detail = json!({"from_ppm": before.map(Rate::ppm), "to_ppm": rate.ppm(), "since": since});
-    audit::record(conn, caller, "partnership.rate", &id, Some(vendor_id), Some(affiliate_id), detail).await
 }
 
 impl AffiliateRequest {

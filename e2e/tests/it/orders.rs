@@ -54,7 +54,7 @@ fn the_books_are_the_rules_whatever_comes_first_and_whatever_is_killed() -> Resu
 
 #[test]
 fn what_is_paid_in_the_middle_is_settled_up_at_the_end() -> Result<()> {
-    let report = loadtest_orders(&["--orders", "200", "--seconds", "20", "--kill-every", "2s", "--payouts"])?;
+    let report = loadtest_orders(&["--orders", "600", "--seconds", "30", "--kill-every", "2s", "--payouts"])?;
     ensure!(report["paid"].as_u64() > Some(0), "no batch was paid: {report}");
     ensure!(report["statuses"]["Paid"].as_u64() > Some(0), "no order is paid: {report}");
     ensure!(report["ledger"]["cash"].as_i64() < Some(0), "{report}");
