@@ -219,12 +219,19 @@ fn gets_a_colleague(operator: &Window<'_>, second: &Window<'_>) -> Result<()> {
     sign_in(second, SECOND, PASSWORD)
 }
 
-/// A new bank account waits two weeks for its first payout, and so do we not.
+/// A new bank account waits two weeks for its first payout, and so do we not. The commission matures by itself: seconds
+/// after the order was completed.
 async fn two_weeks_pass(house: &House) -> Result<()> {
     let mut database = house.database().await?;
     sqlx::raw_sql("update bank_account set changed_at = changed_at - interval '15 days'")
         .execute(&mut database)
         .await?;
+    let began = runtime::clock::monotonic();
+    let payable = "select exists (select from ledger_entry where account = 'payable')";
+    while !sqlx::query_scalar::<_, bool>(payable).fetch_one(&mut database).await? {
+        ensure!(began.elapsed() < SOON, "the commission does not mature");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! A window of the browser: somebody who looks, presses and types, and what the page does meanwhile.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +12,8 @@ use super::chromium::Chromium;
 
 /// A page of a debug build on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
+/// A page on which nothing came or went for so long is still.
+const STILL: Duration = Duration::from_secs(5);
 /// What makes pages sound for everybody: axe-core, whose licence lies beside it.
 const AXE: &str = include_str!("../../../vendor/axe.min.js");
 
@@ -96,9 +98,15 @@ impl<'a> Window<'a> {
     /// Waits until nothing is being loaded.
     pub(super) fn settle(&self) -> Result<()> {
         let is_there = "document.readyState === 'complete' && document.fonts.status === 'loaded'";
+        // Of a request that ended with its page nobody says how: where nothing moves any more, nothing is waited for.
+        let (moved, waiting) = (Cell::new(runtime::clock::monotonic()), Cell::new(usize::MAX));
         self.until("the page is there", || {
             self.listen()?;
-            Ok(self.heard.borrow().waiting.is_empty() && self.ask(is_there)? == true)
+            let left = self.heard.borrow().waiting.len();
+            if waiting.replace(left) != left {
+                moved.set(runtime::clock::monotonic());
+            }
+            Ok((left == 0 || moved.get().elapsed() > STILL) && self.ask(is_there)? == true)
         })
         .with_context(|| format!("still waiting for {:?}", self.heard.borrow().waiting.values()))
     }
@@ -203,6 +211,10 @@ impl Heard {
         match method {
             "Network.requestWillBeSent" => {
                 let address = text(&params["request"]["url"]);
+                // Another page takes the place of this one: nobody says any more how its requests ended.
+                if params["type"] == "Document" {
+                    self.waiting.clear();
+                }
                 // The picture in the tab is loaded whenever the browser likes.
                 if params["type"] != "Other" {
                     self.waiting.insert(id.clone(), address.clone());
