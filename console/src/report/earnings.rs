@@ -3,7 +3,7 @@
 //! Orders are counted by the day they were placed, so a span that cuts a day in two has no earnings (`None`), just as
 //! it has no unique visits. Amounts of different currencies are never added up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -31,6 +31,18 @@ pub struct Money {
     pub revenue_minor: i64,
     /// Commission on it.
     pub commission_minor: i64,
+}
+
+impl Money {
+    fn add(&mut self, other: &Self) {
+        self.orders += other.orders;
+        self.revenue_minor += other.revenue_minor;
+        self.commission_minor += other.commission_minor;
+    }
+
+    fn is_nothing(&self) -> bool {
+        (self.orders, self.revenue_minor, self.commission_minor) == (0, 0, 0)
+    }
 }
 
 impl Earnings {
@@ -80,15 +92,15 @@ pub async fn of_programme(
     if !range.is_whole_days(now) {
         return Ok(None);
     }
-    let (from, to) = range.days();
-    let rows = sqlx::query_file!("src/report/programme_earnings.sql", from, to).fetch_all(conn).await?;
-    let money = rows.into_iter().map(|row| Money {
-        currency: row.currency,
-        orders: count(row.orders),
-        revenue_minor: row.revenue_minor,
-        commission_minor: row.commission_minor,
-    });
-    Ok(Some(Earnings { money: money.collect() }))
+    // Any bucket does for a sum; months are fewest.
+    let mut money = BTreeMap::<String, Money>::new();
+    for EarnedIn { money: part, .. } in earned(conn, range, Granularity::Month).await? {
+        match money.get_mut(&part.currency) {
+            Some(sum) => sum.add(&part),
+            None => drop(money.insert(part.currency.clone(), part)),
+        }
+    }
+    Ok(Some(Earnings { money: money.into_values().filter(|money| !money.is_nothing()).collect() }))
 }
 
 /// What one bucket of a span brought in one currency.
@@ -106,8 +118,13 @@ pub async fn series(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Vec<
     if range.granularity == Granularity::Hour {
         return Ok(Vec::new());
     }
-    let ((from, to), step) = (range.days(), range.granularity.name());
-    let rows = sqlx::query_file!("src/report/earnings_series.sql", from, to, step).fetch_all(conn).await?;
+    earned(conn, range, range.granularity).await
+}
+
+async fn earned(conn: &mut PgConnection, range: &Range, step: Granularity) -> sqlx::Result<Vec<EarnedIn>> {
+    let (from, to) = range.days();
+    let rows =
+        sqlx::query_file!("src/report/earnings_series.sql", from, to, step.name()).fetch_all(conn).await?;
     let earned = rows.into_iter().map(|row| EarnedIn {
         start: row.start,
         money: Money {
