@@ -1,14 +1,8 @@
 //! A hundred thousand affiliates: every order and filter of the list goes by an index and stays quick.
 
-use std::time::Duration;
-
-use runtime::clock;
-
+use crate::pace::quick;
 use crate::people::For;
 use crate::support::World;
-
-/// A page on a busy two-core machine, in a build without optimisation.
-const QUICK: Duration = Duration::from_secs(2);
 
 /// Affiliates 3 to 100,002, every fiftieth waiting, every thousandth switched off, with two links each. No edge is told.
 const MANY: &str = "\
@@ -53,10 +47,8 @@ async fn lists_of_affiliates_stay_quick_and_go_by_an_index() {
         "search=b".to_owned(),
     ] {
         for person in [&ada, &vendor] {
-            let started = clock::monotonic();
-            let answer = world.get_as(person, &format!("/v1/affiliates?{query}")).await;
-            let took = started.elapsed();
-            assert!(took < QUICK, "{query} took {took:?}");
+            let read = async || world.get_as(person, &format!("/v1/affiliates?{query}")).await;
+            let answer = quick(&query, read).await;
             // To a vendor, whoever is not a partner is no place in a list.
             assert!(answer.status == 200 || query.contains("starting_after"), "{query}: {}", answer.body);
         }
@@ -89,19 +81,8 @@ async fn lists_of_affiliates_stay_quick_and_go_by_an_index() {
             "execute p (array[3, 4, 5, 99901, 99902], '2026-01-01', '2027-01-01')".to_owned(),
         ));
     }
-    let mut conn = world.owner.acquire().await.expect("a connection");
-    sqlx::raw_sql("set plan_cache_mode = force_custom_plan")
-        .execute(&mut *conn)
-        .await
-        .expect("as the console plans");
     for (statement, execute) in plans {
-        let prepare = format!("prepare p as {statement}");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut *conn).await.expect("a good statement");
-        let explain = format!("explain {execute}");
-        let plan: Vec<String> =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(explain)).fetch_all(&mut *conn).await.expect("a plan");
-        sqlx::raw_sql("deallocate p").execute(&mut *conn).await.expect("it is let go");
-        let plan = plan.join("\n");
+        let plan = world.plan(statement, &execute).await;
         assert!(!plan.contains("Seq Scan"), "{execute}\n{plan}");
         // A filter that leaves few rows may sort them; no order of the whole list does.
         let is_narrow = ["user77", "null, false", "array["].iter().any(|word| execute.contains(word));

@@ -27,6 +27,7 @@ mod orders_world;
 mod outage;
 mod outgoing;
 mod outgoing_receiver;
+mod pace;
 mod pages;
 mod pages_money;
 mod pages_own;

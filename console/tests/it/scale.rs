@@ -1,16 +1,10 @@
 //! A programme of 100,000 links: pages stay quick, and every statement on the way goes by an index.
 
-use std::time::Duration;
-
-use runtime::clock;
-
+use crate::pace::quick;
 use crate::support::World;
 
-/// A page on a busy two-core machine, in a build without optimisation.
-const QUICK: Duration = Duration::from_secs(2);
-
 #[tokio::test]
-async fn pages_stay_quick_at_a_hundred_thousand_links() {
+async fn pages_of_a_hundred_thousand_links_stay_quick_and_go_by_an_index() {
     let world = World::with_programme().await;
     world.run(include_str!("scale.sql")).await;
     for path in [
@@ -22,19 +16,9 @@ async fn pages_stay_quick_at_a_hundred_thousand_links() {
         "/links?sort=code",
         "/links?sort=newest",
     ] {
-        world.get(path).await;
-        let started = clock::monotonic();
-        let answer = world.get(path).await;
-        let took = started.elapsed();
+        let answer = quick(path, async || world.get(path).await).await;
         assert_eq!(answer.status, 200, "{path}");
-        assert!(took < QUICK, "{path} took {took:?}");
     }
-}
-
-#[tokio::test]
-async fn statements_go_by_an_index() {
-    let world = World::with_programme().await;
-    world.run(include_str!("scale.sql")).await;
     let table = [
         (
             include_str!("../../src/report/buckets.sql"),
@@ -60,14 +44,7 @@ async fn statements_go_by_an_index() {
         ),
     ];
     for (statement, execute) in table {
-        let mut conn = world.owner.acquire().await.expect("a connection");
-        let prepare = format!("prepare p as {statement}");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut *conn).await.expect("a good statement");
-        let explain = format!("explain {execute}");
-        let plan: Vec<String> =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(explain)).fetch_all(&mut *conn).await.expect("a plan");
-        sqlx::raw_sql("deallocate p").execute(&mut *conn).await.expect("it is let go");
-        let plan = plan.join("\n");
+        let plan = world.plan(statement, execute).await;
         for table in ["click_hourly", "visit_daily"] {
             assert!(!plan.contains(&format!("Seq Scan on {table}")), "{statement}\n{plan}");
         }
