@@ -27,6 +27,7 @@ use tracing::{debug, error};
 
 use super::doors::{Doors, Seat};
 use crate::handler::{Body, Step, Worker};
+use crate::meters::Outcome;
 
 /// How often connections are looked at. The time of a request is known to this exactness only: a timer of its own for
 /// every request would cost a fiftieth of answering it.
@@ -138,7 +139,12 @@ impl Connections {
     async fn attend(self: Rc<Self>, number: u64, guarded: Guarded, seat: Seat) {
         match guarded.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => debug!(%error, "a connection broke"),
+            Ok(Err(error)) => {
+                if error.is_parse() {
+                    self.worker.tally.count(Outcome::Refused);
+                }
+                debug!(%error, "a connection broke");
+            }
             Err(panic) => {
                 let text = panic.downcast_ref::<&str>().copied();
                 let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -1,6 +1,6 @@
 //! A Redis, an edge, and a client that says exactly what it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use common::ids::{LinkId, Partitions, VendorId};
+use common::ids::{Lane, LinkId, Partitions, Seq, VendorId};
 use common::link::{Entry, Published};
 use common::token::Click;
 use common::wire::{Count, LINKS_GENERATION, LINKS_LOG, PartitionKeys, Record};
@@ -79,6 +79,15 @@ impl Stage {
         let mut records = Vec::new();
         redirector::journal::read_dir(&self.journal(), |_, record| records.push(*record))?;
         Ok(records)
+    }
+
+    /// Where in the journal each of them is.
+    pub(crate) fn places(&self) -> Result<BTreeSet<(Lane, Seq)>> {
+        let mut places = BTreeSet::new();
+        redirector::journal::read_dir(&self.journal(), |lane, record| {
+            places.insert((lane, record.seq));
+        })?;
+        Ok(places)
     }
 
     /// What Redis has counted: per link, human and filtered clicks.
@@ -234,6 +243,25 @@ impl Edge {
         let page = self.admin("/metrics")?;
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         Ok(line.with_context(|| format!("{name} is not shown"))?.parse()?)
+    }
+
+    /// How many requests ended in one of these outcomes.
+    pub(crate) fn requests(&self, is_wanted: impl Fn(&str) -> bool) -> Result<usize> {
+        let page = self.admin("/metrics")?;
+        let of_line = |line: &str| -> Option<usize> {
+            let rest = line.strip_prefix("redirector_requests_total{outcome=\"")?;
+            let (outcome, number) = rest.split_once("\"} ")?;
+            if is_wanted(outcome) { number.parse().ok() } else { None }
+        };
+        Ok(page.lines().filter_map(of_line).sum())
+    }
+
+    /// The memory it occupies.
+    pub(crate) fn resident_bytes(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a process in memory")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
     }
 
     /// As a crash would end it.

@@ -5,5 +5,6 @@ mod catalog;
 mod cluster;
 mod counting;
 mod harness;
+mod hostile;
 mod limits;
 mod outages;
