@@ -137,6 +137,7 @@ impl Shipper {
             self.ask_after = Some(now + ASK_INTERVAL);
             let oldest = self.lanes.values().filter_map(ShipLane::oldest_us).min();
             self.state.oldest_us.store(oldest.unwrap_or(0), Ordering::Relaxed);
+            self.meters.scanned.absolute(self.lanes.values().map(|lane| lane.scanned).sum());
         }
         self.state.confirmed.store(self.lanes.values().map(ShipLane::confirmed).sum(), Ordering::Relaxed);
         Ok(())
@@ -193,6 +194,9 @@ impl Shipper {
                 self.meters.applied(&outcome, records, now - sent);
                 match outcome {
                     Ok(answer) => {
+                        if self.failures > 0 && !self.store.is_cluster() {
+                            self.lanes.values_mut().for_each(|lane| lane.hurry(now));
+                        }
                         self.failures = 0;
                         self.lane(lane).answered(partition, answer, now);
                         if self.lane(lane).is_pressed(partition) {
@@ -251,6 +255,7 @@ struct Meters {
     replies: HashMap<&'static str, Counter>,
     unreachable: Counter,
     records: Counter,
+    scanned: Counter,
     batch: Histogram,
     seconds: Histogram,
 }
@@ -264,6 +269,7 @@ impl Meters {
                 .into(),
             unreachable: counter!("redirector_ship_connect_failures_total"),
             records: counter!("redirector_shipped_records_total"),
+            scanned: counter!("redirector_ship_scanned_records_total"),
             batch: histogram!("redirector_ship_batch_records"),
             seconds: histogram!("redirector_ship_call_seconds"),
         }

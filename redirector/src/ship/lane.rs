@@ -17,6 +17,8 @@ use crate::journal::LaneLog;
 const PENDING: usize = 4 * BATCH_RECORDS;
 /// Records read from the journal in one go: a few milliseconds of work.
 const READ: u32 = 16_384;
+/// Records: a second or two of shipping.
+const NEAR: u64 = 4 * READ as u64;
 /// The first pause after a failed call, doubled with each further one.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 /// The longest pause after failed calls.
@@ -31,6 +33,8 @@ const HOLD: Duration = Duration::from_secs(10);
 pub(super) struct ShipLane {
     pub(super) log: Arc<LaneLog>,
     pub(super) parts: Vec<Part>,
+    /// Records read from the journal so far, those that were read again included.
+    pub(super) scanned: u64,
 }
 
 /// One partition of a lane.
@@ -61,36 +65,43 @@ pub(super) struct Part {
 impl ShipLane {
     pub(super) fn new(log: Arc<LaneLog>) -> Self {
         let parts = log.partitions.iter().map(|_| Part::default()).collect();
-        Self { log, parts }
+        Self { log, parts, scanned: 0 }
     }
 
     /// Reads what follows from the journal, as far as there is room for it.
     ///
     /// Partitions go through the journal in step, so that each record is read once for all of them: the fullest one
-    /// that gets answers sets the pace. One that gets none falls behind instead of holding up the others.
+    /// that gets answers sets the pace, and those ahead wait for one that is near. One that gets none falls behind
+    /// instead of holding up the others, and comes back into step with all that stand where it is read for.
     pub(super) fn fill(&mut self) -> io::Result<()> {
         self.locate()?;
-        let wants = |part: &Part, room: usize| part.cursor != Cursor::Unknown && part.pending.len() < room;
-        let Some(head) = self.parts.iter().filter(|p| wants(p, PENDING)).map(|p| p.next).max() else {
+        let Some(head) = self.parts.iter().filter(|part| part.has_room(PENDING)).map(|part| part.next).max()
+        else {
             return Ok(());
         };
-        let pace =
-            self.parts.iter().filter(|p| p.cursor != Cursor::Unknown && p.next == head && p.failures == 0);
-        let room = PENDING - pace.map(|p| p.pending.len()).max().unwrap_or(0).min(PENDING);
-        if head < self.log.committed() && room >= BATCH_RECORDS {
-            // Half of what would fit if links were spread evenly, as they nearly are.
-            let limit = READ.min((room * self.parts.len() / 2) as u32);
-            self.read(head, limit, |part| wants(part, PENDING) && part.next == head)?;
+        let is_starving = |part: &&Part| part.has_room(BATCH_RECORDS) && part.next < head;
+        if let Some(from) = self.parts.iter().filter(is_starving).map(|part| part.next).min() {
+            self.read(from, READ)?;
         }
-        // Those that fell behind are served from where the last of them stands, together.
-        let behind = |part: &Part| wants(part, BATCH_RECORDS) && part.next < head;
-        if let Some(from) = self.parts.iter().filter(|p| behind(p)).map(|p| p.next).min() {
-            self.read(from, READ, behind)?;
+        let is_awaited = |part: &Part| part.is_answered() && is_near(part.next, head);
+        if head == self.log.committed() || self.parts.iter().any(is_awaited) {
+            return Ok(());
+        }
+        // If nobody gets answers, all go on together as far as all have room.
+        let ahead = || self.parts.iter().filter(|part| part.next == head);
+        let fullest = ahead().filter(|part| part.is_answered()).map(|part| part.pending.len()).max();
+        let fullest = fullest.or_else(|| ahead().map(|part| part.pending.len()).max()).unwrap_or_default();
+        let room = PENDING.saturating_sub(fullest);
+        if room >= BATCH_RECORDS {
+            // Half of what would fit if links were spread evenly, as they nearly are.
+            self.read(head, READ.min((room * self.parts.len() / 2) as u32))?;
         }
         Ok(())
     }
 
-    fn read(&mut self, from: Seq, limit: u32, eligible: impl Fn(&Part) -> bool) -> io::Result<()> {
+    /// Reads up to `limit` records after `from`, for every partition that has room and does not begin before.
+    fn read(&mut self, from: Seq, limit: u32) -> io::Result<()> {
+        let eligible = |part: &Part| part.has_room(PENDING) && part.next >= from;
         let mut open: Vec<bool> = self.parts.iter().map(eligible).collect();
         let (log, parts) = (&self.log, &mut self.parts);
         let scanned = log.scan(from, limit, |record| {
@@ -107,6 +118,7 @@ impl ShipLane {
             part.next = record.seq;
             part.claim += 1;
         })?;
+        self.scanned += u64::from(scanned.records);
         for (part, _) in parts.iter_mut().zip(&open).filter(|(_, open)| **open) {
             part.next = part.next.max(scanned.upto);
         }
@@ -174,11 +186,17 @@ impl ShipLane {
         part.flying = false;
         part.turn += 1;
         let pause = RETRY_FIRST * (1 << part.failures.min(6));
-        // Partitions spread out a little, so that a server that comes back is not asked by all at once.
-        part.not_before =
-            Some(now + pause.min(RETRY_LAST) + Duration::from_millis(u64::from(partition.0) % 16 * 3));
+        part.not_before = Some(now + pause.min(RETRY_LAST) + spread(partition));
         part.failures += 1;
         part.failures
+    }
+
+    /// The server is back: what failed is sent again soon, lest one partition runs ahead while the others pause.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        for (partition, part) in self.log.partitions.iter().zip(&mut self.parts) {
+            let soon = now + spread(partition);
+            part.not_before = part.not_before.map(|at| if part.failures > 0 { at.min(soon) } else { at });
+        }
     }
 
     /// Redis was asked where it ends, when the partition's turn was `turn`.
@@ -222,7 +240,27 @@ impl ShipLane {
     }
 }
 
+/// Partitions spread out a little, so that a server that comes back is not asked by all at once.
+fn spread(partition: Partition) -> Duration {
+    Duration::from_millis(u64::from(partition.0) % 16 * 3)
+}
+
+/// Whether a place lies so little before another that waiting for it costs less than reading on without it.
+fn is_near(next: Seq, head: Seq) -> bool {
+    (head.0.saturating_sub(NEAR)..head.0).contains(&next.0)
+}
+
 impl Part {
+    /// Whether it can take more of the journal, `limit` records in all.
+    fn has_room(&self, limit: usize) -> bool {
+        self.cursor != Cursor::Unknown && self.pending.len() < limit
+    }
+
+    /// Whether Redis answered its last call, if there was one, and may be sent the next.
+    fn is_answered(&self) -> bool {
+        self.cursor != Cursor::Unknown && self.failures == 0 && self.not_before.is_none()
+    }
+
     fn follow(&mut self, answer: Answer) {
         self.turn += 1;
         self.cursor = self.cursor.after(answer);

@@ -344,6 +344,38 @@ fn an_emptied_redis_is_told_one_batch_and_then_asked() {
     assert_eq!(world.flights.iter().map(|flight| flight.call.records).sum::<usize>(), 4);
 }
 
+#[test]
+fn a_backlog_is_read_hardly_more_than_once() {
+    let mut world = World::new();
+    world.happen(&Event::Ask);
+    let deliver = |world: &mut World, is_up: &dyn Fn(u16) -> bool| {
+        world.happen(&Event::Send);
+        for flight in std::mem::take(&mut world.flights) {
+            let (partition, now) = (flight.call.partition, world.now);
+            if is_up(partition.0) {
+                let answer = world.redis.apply(flight.call, flight.links);
+                world.held().2.answered(partition, answer, now);
+            } else {
+                world.held().2.failed(partition, now);
+            }
+        }
+    };
+    for _ in 0..160 {
+        world.click(250);
+        deliver(&mut world, &|_| false);
+    }
+    // One is answered a little earlier than the others.
+    for _ in 0..5 {
+        deliver(&mut world, &|partition| partition == 0);
+    }
+    while !world.held().2.is_shipped() {
+        deliver(&mut world, &|_| true);
+    }
+    let (written, scanned) = (world.written.len() as u64, world.held().2.scanned);
+    assert_eq!(world.held().2.confirmed(), written);
+    assert!(scanned < written * 2, "{scanned} records read for {written}");
+}
+
 impl World {
     fn reset_all_to_end(&mut self) {
         for partition in Partitions::new(4).expect("a power of two").iter() {
