@@ -154,7 +154,8 @@ impl Catalog {
 
     fn read_snapshot(&self) {
         let Some(path) = &self.config.snapshot else { return };
-        match snapshot::read(path, |entry| self.tell(entry, WhenFull::Skip)) {
+        let expect = |entries| self.table.expect(entries as usize);
+        match snapshot::read(path, expect, |entry| self.tell(entry, WhenFull::Skip)) {
             Ok(entries) => {
                 info!(entries, path = %path.display(), "read the catalog from its snapshot");
                 self.complete.store(true, Ordering::Relaxed);

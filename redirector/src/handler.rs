@@ -167,17 +167,17 @@ impl Worker {
 
     fn step<B>(&self, request: &Request<B>, peer: IpAddr, recording: Recording) -> Step {
         let (method, uri) = (request.method(), request.uri());
+        let code = uri.path().as_bytes().split_first().and_then(|(_, rest)| Code::new(rest));
+        // The link is far away in memory. Everything that does not depend on it is done while it comes.
+        let aim = code.map(|code| self.shared.catalog.table.aim(code));
         let said = match request::read(method, uri, request.version(), request.headers()) {
             Ok(said) => said,
             Err(refusal) => return Step::Done(self.refuse(refusal)),
         };
         let method = if *method == hyper::Method::HEAD { Method::Head } else { Method::Get };
-        let Some(code) = uri.path().as_bytes().split_first().and_then(|(_, rest)| Code::new(rest)) else {
-            return Step::Done(self.no_code(uri.path()));
-        };
+        let (Some(code), Some(aim)) = (code, aim) else { return Step::Done(self.no_code(uri.path())) };
         let query = uri.query().unwrap_or_default().as_bytes();
-        // The link is far away in memory. Everything that does not depend on it is done while it comes.
-        let sought = self.shared.catalog.table.seek(code);
+        let sought = self.shared.catalog.table.seek(aim);
         let asked = Asked { said: &said, method, code, query, headers: request.headers(), peer, recording };
         let visit = self.visit(&asked);
         sought.known().map_or(Step::Miss(code), |known| self.follow(known, &asked, &visit))

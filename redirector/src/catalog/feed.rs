@@ -164,6 +164,9 @@ async fn load(
 }
 
 async fn walk(catalog: &Catalog, server: &mut MultiplexedConnection, cluster: bool) -> RedisResult<()> {
+    let keyspace: String = redis::cmd("INFO").arg("keyspace").query_async(server).await?;
+    // Nearly all keys are links.
+    catalog.table.expect(keys_in(&keyspace));
     let mut cursor: u64 = 0;
     loop {
         let mut scan = redis::cmd("SCAN");
@@ -180,6 +183,12 @@ async fn walk(catalog: &Catalog, server: &mut MultiplexedConnection, cluster: bo
         cursor = next;
         tokio::task::yield_now().await; // links that somebody waits for are looked up on this thread too
     }
+}
+
+/// The keys of a server, by what `INFO keyspace` says: `db0:keys=12,expires=0,avg_ttl=0`.
+fn keys_in(keyspace: &str) -> usize {
+    let keys = |line: &str| line.split_once(":keys=")?.1.split(',').next()?.parse::<usize>().ok();
+    keyspace.lines().filter_map(keys).sum()
 }
 
 /// Asks for every link that the walk did not show, before it is forgotten: it may have been handed from a server that
@@ -300,6 +309,12 @@ mod tests {
             assert_eq!(broken(&place, &mark).is_some(), expect, "{mark:?}");
         }
         assert!(broken(&Place::default(), &mark).is_some(), "nothing is loaded yet");
+    }
+
+    #[test]
+    fn the_keys_of_all_databases_are_counted() {
+        let keyspace = "# Keyspace\r\ndb0:keys=12,expires=3,avg_ttl=0\r\ndb7:keys=30,expires=0,avg_ttl=0\r\n";
+        assert_eq!((keys_in(keyspace), keys_in("# Keyspace\r\n")), (42, 0));
     }
 
     #[test]

@@ -85,6 +85,18 @@ impl Slots {
         self.put(hash, known);
     }
 
+    /// Makes room for so many entries in all, at once instead of step by step.
+    pub(super) fn reserve(&mut self, entries: usize, rehash: Rehash<'_>) {
+        if places_for(entries) > self.places.len() {
+            self.resize(places_for(entries), rehash);
+        }
+    }
+
+    /// The bytes that [`Self::reserve`] would add.
+    pub(super) fn reserved(&self, entries: usize) -> usize {
+        places_for(entries).saturating_sub(self.places.len()) * size_of::<Known>()
+    }
+
     /// Removes an arbitrary entry: the one a clock hand comes to next.
     pub(super) fn evict(&mut self, rehash: Rehash<'_>) -> Option<Known> {
         for _ in 0..self.places.len() {

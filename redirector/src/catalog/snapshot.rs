@@ -4,7 +4,7 @@
 //! and renamed over it; one that is not whole is as good as none.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Read, Write as _};
+use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -43,65 +43,68 @@ pub(super) fn write(path: &Path, table: &Table) -> io::Result<u64> {
     Ok(count)
 }
 
-/// Reads a snapshot, if it is whole: first all of it for the checksum, then again for the entries.
-pub(super) fn read(path: &Path, mut visit: impl FnMut(Entry)) -> io::Result<u64> {
+/// Reads a snapshot, if it is whole: first all of it for the checksum, then again for the entries. Says how many there
+/// are before it visits them, and returns it.
+pub(super) fn read(path: &Path, expect: impl FnOnce(u64), mut visit: impl FnMut(Entry)) -> io::Result<u64> {
+    let count = walk(path, |_| Ok(()))?;
+    expect(count);
+    walk(path, |json| {
+        visit(serde_json::from_slice(json)?);
+        Ok(())
+    })
+}
+
+/// Visits the entries as JSON, and tells at the end whether they were what was written.
+fn walk(path: &Path, mut visit: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<u64> {
     let damaged = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-    let bytes = std::fs::metadata(path)?.len();
-    if bytes < (MAGIC.len() + 8) as u64 {
-        return Err(damaged("it is too short"));
-    }
-    let body = bytes - 4;
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
-    if crc_of((&mut file).take(body))? != u32_from(&mut file)? {
-        return Err(damaged("its checksum is wrong"));
-    }
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut file = Summed { inner: BufReader::with_capacity(1 << 20, File::open(path)?), crc: 0 };
     let mut magic = [0; 8];
-    file.read_exact(&mut magic)?;
+    file.read(&mut magic)?;
     if &magic != MAGIC {
         return Err(damaged("it is of another version"));
     }
     let (mut count, mut json) = (0, Vec::new());
     loop {
-        let length = u32_from(&mut file)?;
+        let mut length = [0; 4];
+        file.read(&mut length)?;
+        let length = u32::from_le_bytes(length);
         if length == u32::MAX {
-            return Ok(count);
+            break;
         }
         if length as usize > MAX_ENTRY {
             return Err(damaged("an entry is too long"));
         }
         json.resize(length as usize, 0);
-        file.read_exact(&mut json)?;
-        visit(serde_json::from_slice(&json)?);
+        file.read(&mut json)?;
+        visit(&json)?;
         count += 1;
     }
-}
-
-fn crc_of(mut reader: impl Read) -> io::Result<u32> {
-    let (mut crc, mut chunk) = (0, vec![0; 1 << 16]);
-    loop {
-        match reader.read(&mut chunk)? {
-            0 => return Ok(crc),
-            n => crc = crc32c::crc32c_append(crc, &chunk[..n]),
-        }
+    let (crc, mut expected) = (file.crc, [0; 4]);
+    file.read(&mut expected)?;
+    if crc != u32::from_le_bytes(expected) {
+        return Err(damaged("its checksum is wrong"));
     }
+    Ok(count)
 }
 
-fn u32_from(reader: &mut impl Read) -> io::Result<u32> {
-    let mut bytes = [0; 4];
-    reader.read_exact(&mut bytes)?;
-    Ok(u32::from_le_bytes(bytes))
-}
-
-struct Summed {
-    inner: BufWriter<File>,
+/// A file and the checksum of what went through it.
+struct Summed<F> {
+    inner: F,
     crc: u32,
 }
 
-impl Summed {
+impl Summed<BufWriter<File>> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.crc = crc32c::crc32c_append(self.crc, bytes);
         self.inner.write_all(bytes)
+    }
+}
+
+impl Summed<BufReader<File>> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.inner.read_exact(bytes)?;
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        Ok(())
     }
 }
 
@@ -120,7 +123,8 @@ mod tests {
         }
         assert_eq!(write(&path, &table).expect("writable"), 300);
         let mut codes = Vec::new();
-        assert_eq!(read(&path, |entry| codes.push(entry.code)).expect("whole"), 300);
+        let read_whole = read(&path, |count| assert_eq!(count, 300), |entry| codes.push(entry.code));
+        assert_eq!(read_whole.expect("whole"), 300);
         codes.sort();
         codes.dedup();
         assert_eq!(codes.len(), 300);
@@ -130,11 +134,11 @@ mod tests {
             let mut torn = whole.clone();
             torn[at] ^= 1;
             std::fs::write(&path, &torn).expect("writable");
-            assert!(read(&path, |_| panic!("a damaged snapshot must not be believed")).is_err());
+            assert!(read(&path, |_| (), |_| panic!("a damaged snapshot must not be believed")).is_err());
         }
         for len in [0, 3, 8, 20, whole.len() - 1] {
             std::fs::write(&path, &whole[..len]).expect("writable");
-            assert!(read(&path, |_| panic!("a torn snapshot must not be believed")).is_err());
+            assert!(read(&path, |_| (), |_| panic!("a torn snapshot must not be believed")).is_err());
         }
     }
 }

@@ -15,6 +15,7 @@ use common::link::{Entry, Published};
 use common::time::Millis;
 use foldhash::quality::RandomState;
 use parking_lot::{RwLock, RwLockReadGuard};
+use prefetch_index::prefetch_index;
 
 use super::slots::Slots;
 
@@ -85,6 +86,13 @@ pub enum WhenFull {
     Evict,
 }
 
+/// A code, and where it would be.
+#[derive(Debug, Clone, Copy)]
+pub struct Aim {
+    code: Code,
+    hash: u64,
+}
+
 /// A code that is being looked for. Its shard is locked for reading as long as this lives, which must be short.
 pub struct Sought<'a> {
     /// The code.
@@ -127,13 +135,36 @@ impl Table {
         }
     }
 
-    /// Begins to look for a code. What is done before the result is asked for costs nothing: memory is as slow.
+    /// Finds out where a code would be, and asks memory for the way there. What is done before [`Self::seek`] costs
+    /// nothing: memory is as slow.
     #[inline]
-    pub fn seek(&self, code: Code) -> Sought<'_> {
+    pub fn aim(&self, code: Code) -> Aim {
         let hash = self.hash(&code);
+        prefetch_index(&self.shards, shard_of(hash));
+        Aim { code, hash }
+    }
+
+    /// Begins to look there. What is done before the result is asked for costs as little.
+    #[inline]
+    pub fn seek(&self, aim: Aim) -> Sought<'_> {
+        let Aim { code, hash } = aim;
         let shard = self.shards[shard_of(hash)].read();
         shard.fetch(hash);
         Sought { code, hash, shard }
+    }
+
+    /// Makes room for so many links before they come, if the memory limit allows it for all. Tables that grow step by step leave
+    /// holes behind, which the kernel fills again with small pages: every lookup then waits for the page's place, too.
+    pub fn expect(&self, links: usize) {
+        // Shards are not filled quite evenly.
+        let each = links / SHARDS + links / SHARDS / 20 + 8;
+        let more: usize = self.shards.iter().map(|shard| shard.read().reserved(each)).sum();
+        if self.bytes() + more > self.limit {
+            return; // It will be a cache: its shards share what there is as links come.
+        }
+        for shard in &self.shards {
+            self.resizing(&mut shard.write(), |shard| shard.reserve(each, &|code| self.hash(code)));
+        }
     }
 
     /// Takes in an entry if it is news. `load` marks it as seen in that load.
@@ -342,7 +373,7 @@ pub(super) mod tests {
     }
 
     fn leads_to(table: &Table, code: &str) -> Option<String> {
-        let sought = table.seek(Code::new(code.as_bytes()).expect("a code"));
+        let sought = table.seek(table.aim(Code::new(code.as_bytes()).expect("a code")));
         let link = sought.known()?.link.as_ref()?;
         link.destination.as_ref().map(|d| d.as_str().to_owned())
     }
