@@ -64,38 +64,48 @@ pub struct Call {
 }
 
 impl Call {
-    /// How many arguments [`Self::write`] hands out.
+    /// How many arguments [`Self::write`] hands out at most.
     pub fn arguments(sums: &Sums) -> usize {
-        13 + sums.counts.len() * 2 + sums.sketches.len() * 2 + sums.visitors.len()
+        15 + sums.counts.len() * 2 + sums.sketches.len() * 2 + sums.visitors.len()
     }
 
     /// Hands out what follows the script's name: the number of keys, the keys, and the arguments that
     /// [`crate::wire::script::APPLY`] describes.
     pub fn write(&self, keys: &PartitionKeys, sums: &Sums, mut argument: impl FnMut(&[u8])) {
-        let Sums { counts, sketches, visitors } = sums;
+        let Sums { counts, sketches, .. } = sums;
         let (mut stamps, mut text) = (Stamps::default(), Vec::with_capacity(64));
+        // Most are raised by one: those come first, without the number.
+        let ones = || counts.iter().filter(|(_, n)| *n == 1);
+        let more = || counts.iter().filter(|(_, n)| *n > 1);
+        let singles = || sums.sketches().filter(|(.., visitors)| visitors.len() == 1);
+        let crowds = || sums.sketches().filter(|(.., visitors)| visitors.len() > 1);
         number(4 + sketches.len() as u64, &mut text, &mut argument);
         for key in [&keys.end, &keys.base, &keys.counts, &keys.claim] {
             argument(key.as_bytes());
         }
-        for (link, day, _) in sketches {
-            keys.write_sketch(*link, *day, &mut stamps, &mut text);
+        for (link, day, _) in singles().chain(crowds()) {
+            keys.write_sketch(link, day, &mut stamps, &mut text);
             argument(&text);
         }
         let place = [u64::from(self.lane.0), self.from.0, self.to.0, u64::from(self.opens_lane), self.claim];
-        let sizes = [counts.len() as u64, sketches.len() as u64, SKETCH_TTL.0];
-        for n in place.into_iter().chain(sizes) {
+        let sizes = [ones().count(), more().count(), singles().count(), crowds().count()];
+        for n in place.into_iter().chain(sizes.map(|size| size as u64)).chain([SKETCH_TTL.0]) {
             number(n, &mut text, &mut argument);
         }
-        for (count, n) in counts {
+        for (count, n) in ones().chain(more()) {
             count.write(&mut stamps, &mut text);
             argument(&text);
-            number(u64::from(*n), &mut text, &mut argument);
+            if *n > 1 {
+                number(u64::from(*n), &mut text, &mut argument);
+            }
         }
-        let mut rest = visitors.iter();
-        for (.., own) in sketches {
-            number(u64::from(*own), &mut text, &mut argument);
-            rest.by_ref().take(*own as usize).for_each(|visitor| argument(&visitor.to_le_bytes()));
+        for (.., visitors) in singles().chain(crowds()) {
+            if visitors.len() > 1 {
+                number(visitors.len() as u64, &mut text, &mut argument);
+            }
+            for visitor in visitors {
+                argument(&visitor.to_le_bytes());
+            }
         }
     }
 }
@@ -274,6 +284,16 @@ const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 const _: () = assert!(BATCH_RECORDS <= 1 << INDEX_BITS);
 
 impl Sums {
+    /// Each sketch with its own visitors.
+    fn sketches(&self) -> impl Iterator<Item = (LinkId, Day, &[u64])> {
+        let mut rest = &self.visitors[..];
+        self.sketches.iter().map(move |(link, day, own)| {
+            let (visitors, others) = rest.split_at(*own as usize);
+            rest = others;
+            (*link, *day, visitors)
+        })
+    }
+
     fn clear(&mut self) {
         self.counts.clear();
         self.sketches.clear();
