@@ -30,8 +30,10 @@ const CHANGED: f64 = 0.003;
 /// Orders that come too fast after their click, and ones that affiliates of a certain kind make themselves.
 const HASTE: f64 = 0.006;
 const OWN_ORDERS: (i64, f64) = (4, 0.035);
-/// After so many orders one token makes the rounds, and comes on so many orders.
+/// Every so many orders a token makes the rounds, and comes on so many orders.
 const SPREAD: (u32, i32) = (400, 5);
+/// Nobody passes on the token of a click that was long ago: another would be credited.
+const FRESH: TimeDelta = TimeDelta::hours(1);
 const COUPONS: [Option<&str>; 4] = [Some("ADA10"), Some("BRUNO5"), None, None];
 const SHOPPERS: [&str; 20] = [
     "Petra Pretend",
@@ -72,8 +74,8 @@ pub(crate) struct Shops<'a> {
     dice: Dice,
     /// Orders so far.
     orders: u32,
-    /// Orders that the one token which makes the rounds still comes on.
-    spread: i32,
+    /// After so many orders the next token makes the rounds.
+    next_spread: u32,
     /// Some clicks that led to nothing yet, by vendor.
     earlier: BTreeMap<i64, VecDeque<String>>,
     reports: Vec<Report>,
@@ -98,7 +100,7 @@ impl<'a> Shops<'a> {
             now,
             dice,
             orders: 0,
-            spread: SPREAD.1,
+            next_spread: SPREAD.0,
             earlier: BTreeMap::new(),
             reports: Vec::new(),
         }
@@ -145,7 +147,8 @@ impl<'a> Shops<'a> {
     }
 
     fn buy(&mut self, link: &'a Link, clicked_ms: u64, token: String, country: &str) {
-        let placed_at = at(clicked_ms) + self.looks_around();
+        let looked_around = self.looks_around();
+        let placed_at = at(clicked_ms) + looked_around;
         let mut tokens = vec![token];
         if self.dice.chance(SECOND_THOUGHTS)
             && let Some(earlier) = self.earlier.get_mut(&link.vendor_id).and_then(VecDeque::pop_front)
@@ -154,7 +157,9 @@ impl<'a> Shops<'a> {
         }
         let is_own = link.affiliate_nth == OWN_ORDERS.0 && self.dice.chance(OWN_ORDERS.1);
         let email = is_own.then(|| link.email.clone());
-        let times = if self.orders < SPREAD.0 { 1 } else { std::mem::replace(&mut self.spread, 1) };
+        let makes_the_rounds = self.orders >= self.next_spread && tokens.len() == 1 && looked_around < FRESH;
+        let times = if makes_the_rounds { SPREAD.1 } else { 1 };
+        self.next_spread += if makes_the_rounds { SPREAD.0 } else { 0 };
         for time in 0..times {
             let placed_at = placed_at + TimeDelta::hours(9) * time;
             let (tokens, email) = (tokens.clone(), email.clone());

@@ -73,7 +73,8 @@ impl Town {
         let apply = Script::new(script::APPLY);
         let mut call = apply.prepare_invoke();
         call.key(&keys.end).key(&keys.base).key(&keys.counts).key(&keys.claim);
-        call.arg(64).arg(from).arg(from + 1).arg(1).arg(from + 1).arg(1).arg(0).arg(60_000).arg(name).arg(1);
+        call.arg(64).arg(from).arg(from + 1).arg(1).arg(from + 1);
+        call.arg(1).arg(0).arg(0).arg(0).arg(60_000).arg(name);
         let (reply, _): (String, String) =
             call.invoke_async(&mut self.redis().await).await.expect("the script runs");
         assert_eq!(reply, "OK");

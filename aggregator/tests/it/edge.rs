@@ -93,7 +93,8 @@ impl Edge {
             call.key(keys.sketch(*link, *day));
         }
         call.arg(self.lane.0).arg(from).arg(last.seq.0).arg(u8::from(end.is_none())).arg(claim);
-        call.arg(counts.len()).arg(visitors.len()).arg(SKETCH_TTL_MS);
+        // Everything with its number, nothing among those of one: both are the same to `apply`.
+        call.arg(0).arg(counts.len()).arg(0).arg(visitors.len()).arg(SKETCH_TTL_MS);
         let (mut stamps, mut name) = (Stamps::default(), Vec::new());
         for (count, n) in &counts {
             count.write(&mut stamps, &mut name);

@@ -97,11 +97,22 @@ impl Pair<'_> {
             .key(&self.keys.claim)
             .key(self.sketch());
         call.arg(lane.0).arg(from.0).arg(to.0).arg(u8::from(opens_lane)).arg(batch.claim);
-        call.arg(batch.clicks.len()).arg(1).arg(60_000);
-        for click in &batch.clicks {
-            call.arg(field(*click)).arg(1);
+        // Of those that are raised by one, the first is sent without a number, as edges do, the others with it.
+        let is_single = batch.clicks.len() == 1;
+        call.arg(1)
+            .arg(batch.clicks.len() - 1)
+            .arg(u8::from(is_single))
+            .arg(u8::from(!is_single))
+            .arg(60_000);
+        for (nth, click) in batch.clicks.iter().enumerate() {
+            call.arg(field(*click));
+            if nth > 0 {
+                call.arg(1);
+            }
         }
-        call.arg(batch.clicks.len());
+        if !is_single {
+            call.arg(batch.clicks.len());
+        }
         for click in &batch.clicks {
             call.arg(&click.to_le_bytes()[..]);
         }
@@ -339,26 +350,34 @@ async fn a_refused_batch_changes_nothing() {
         .await
         .expect("Redis");
     let keys = PartitionKeys::new(Partition(0));
-    let sketch = keys.sketch(LINK, Day(1));
+    let (single, sketch) = (keys.sketch(LINK, Day(2)), keys.sketch(LINK, Day(1)));
     let apply = Script::new(script::APPLY);
-    let good = ["1", "0", "5", "1", "5", "1", "1", "60000", "7:1970010100:h", "1", "1", "v"];
-    let bad: [(&str, usize, &str); 7] = [
+    let place = ["1", "0", "5", "1", "5"];
+    let good = [
+        &place[..],
+        &["1", "1", "1", "1", "60000", "7:1970010100:h", "7:1970010100:f", "2", "v", "2", "v", "w"],
+    ];
+    let bad: [(&str, usize, &str); 10] = [
         ("an interval of nothing", 2, "0"),
         ("a claim that is no number", 4, "x"),
-        ("a count of zero", 9, "0"),
-        ("a count with a fraction", 9, "1.5"),
-        ("a count beyond any batch", 9, "1000001"),
-        ("an empty sketch", 10, "0"),
-        ("more sketches than keys", 6, "2"),
+        ("more counters of one than there are", 5, "2"),
+        ("a number of counters that is none", 6, "x"),
+        ("more sketches of one than keys", 7, "2"),
+        ("more sketches than keys", 8, "2"),
+        ("a count of zero", 12, "0"),
+        ("a count with a fraction", 12, "1.5"),
+        ("a count beyond any batch", 12, "1000001"),
+        ("an empty sketch", 14, "0"),
     ];
     for (what, at, value) in bad {
-        let mut arguments = good;
+        let mut arguments = good.concat();
         arguments[at] = value;
         let mut call = apply.prepare_invoke();
         call.key(&keys.end)
             .key(&keys.base)
             .key(&keys.counts)
             .key(&keys.claim)
+            .key(&single)
             .key(&sketch)
             .arg(&arguments[..]);
         let answer: redis::RedisResult<(String, String)> = call.invoke_async(&mut redis).await;

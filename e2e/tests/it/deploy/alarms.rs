@@ -6,9 +6,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use sqlx::PgConnection;
 
 use super::prometheus::Prometheus;
 use super::{files, read};
@@ -76,20 +78,43 @@ async fn what_wakes_people_does_when_it_happens() -> Result<()> {
     until("everything is scraped", SOON, || Ok(prometheus.ask("up == 1")?.len() == 4))?;
     is_quiet(&prometheus)?;
 
-    let hung = Hung::stop(house.pid("redirector")?)?;
-    alarms(&prometheus, "EdgeDown")?;
-    drop(hung);
+    for (service, alert) in
+        [("redirector", "EdgeDown"), ("aggregator", "AggregatorDown"), ("console", "ConsoleDown")]
+    {
+        let hung = Hung::stop(house.pid(service)?)?;
+        alarms(&prometheus, alert)?;
+        drop(hung);
+    }
 
     let hung = Hung::stop(house.pid("redis")?)?;
     click(&edge, "/alarm000", FULL)?;
     alarms(&prometheus, "EdgeJournalRed")?;
-    alarms(&prometheus, "RedisAway")?;
+    click(&edge, "/alarm000", FULL)?;
+    for alert in ["RedisAway", "EdgeUntrackedClicks", "EdgeCatalogStale"] {
+        alarms(&prometheus, alert)?;
+    }
     drop(hung);
 
     let hung = Hung::stop(house.pid("postgres")?)?;
     alarms(&prometheus, "PostgresAway")?;
     drop(hung);
-    Ok(())
+
+    let mut postgres = house.database().await?;
+    lose_clicks(&mut postgres).await?;
+    alarms(&prometheus, "ClicksDiffer")
+}
+
+/// As a Postgres would have it that forgot a commit.
+async fn lose_clicks(postgres: &mut PgConnection) -> Result<()> {
+    let begun = runtime::clock::monotonic();
+    loop {
+        let lost = sqlx::query("update flush_partition set clicks = clicks - 3 where clicks >= 3");
+        if lost.execute(&mut *postgres).await?.rows_affected() > 0 {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < SOON, "no click ever reached Postgres");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// A process that does nothing until this is dropped, and its children likewise: Postgres's sessions are processes.
