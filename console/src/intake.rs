@@ -20,6 +20,7 @@ mod shopify;
 pub(crate) mod signature;
 pub mod snippet;
 mod stripe;
+pub(crate) mod trial;
 pub mod wake;
 mod webhook;
 mod woocommerce;

@@ -63,7 +63,8 @@ pub(crate) async fn endpoint(app: &App, caller: &Caller, source: EndpointSource)
     Ok(secret.expose().to_owned())
 }
 
-fn vendor(caller: &Caller) -> Result<i64, Failure> {
+/// The vendor whose shop it is. 404 for whoever has none.
+pub(crate) fn vendor(caller: &Caller) -> Result<i64, Failure> {
     caller
         .vendor()
         .ok_or_else(|| Failure::Missing("no_shop", "only a vendor has a shop to set up".to_owned()))

@@ -45,6 +45,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/links/{code}/activate", post(link_edit::activate))
         .route("/links/{code}/deactivate", post(link_edit::deactivate))
         .route("/integration", get(integration::show).post(integration::make))
+        .route("/integration/test", post(integration::try_out))
         .route("/webhooks", get(webhooks::show).post(webhooks::make))
         .route("/webhooks/{id}", get(webhook::show))
         .route("/webhooks/{id}/rotate", post(webhooks::rotate))

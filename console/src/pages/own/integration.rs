@@ -8,6 +8,7 @@ use chrono::SubsecRound as _;
 
 use super::can_be_mended;
 use crate::api::answer::rfc3339;
+use crate::intake::trial;
 use crate::keys::EndpointSource;
 use crate::keys::own::{self, Endpoint};
 use crate::pages::form::Fields;
@@ -38,6 +39,8 @@ struct IntegrationPage {
     endpoints: Vec<Row>,
     /// A secret that was just made, and of which system.
     secret: Option<(String, &'static str)>,
+    /// What the order is called that was just tried.
+    tried: Option<String>,
     /// An instant to report an order at, as the API reads it.
     sample_time: String,
 }
@@ -51,7 +54,7 @@ struct Row {
 
 /// Shows it.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit, Fields::new(), None).await)
+    visit.show(page(&app, &visit, Fields::new()).await)
 }
 
 /// Makes an address for one system, and shows its secret once.
@@ -65,26 +68,35 @@ pub(super) async fn make(State(app): State<App>, visit: Visit, request: Request)
         let (source, _, words) =
             wanted.ok_or_else(|| super::wrong("source", "unknown_value", "choose one of the systems"))?;
         let secret = own::endpoint(&app, &visit.caller, *source).await?;
-        page(&app, &visit, Fields::new(), Some((secret, *words))).await
+        let page = page(&app, &visit, Fields::new()).await?;
+        Ok(IntegrationPage { secret: Some((secret, *words)), ..page })
     };
     match made.await {
         Ok(page) => render(StatusCode::CREATED, &page),
-        Err(failure) if can_be_mended(&failure) => {
-            match page(&app, &visit, fields.refuse(&failure), None).await {
-                Ok(page) => visit.again(&failure, &page),
-                Err(failure) => visit.failed(failure),
-            }
-        }
+        Err(failure) if can_be_mended(&failure) => match page(&app, &visit, fields.refuse(&failure)).await {
+            Ok(page) => visit.again(&failure, &page),
+            Err(failure) => visit.failed(failure),
+        },
         Err(failure) => visit.failed(failure),
     }
 }
 
-async fn page(
-    app: &App,
-    visit: &Visit,
-    fields: Fields,
-    secret: Option<(String, &'static str)>,
-) -> Result<IntegrationPage, Failure> {
+/// Reports a test order, and says what it is called.
+pub(super) async fn try_out(State(app): State<App>, visit: Visit, request: Request) -> Response {
+    if let Err(failure) = visit.form(request).await {
+        return visit.failed(failure);
+    }
+    let tried = async {
+        let tried = trial::report(&app, &visit.caller, visit.now).await?;
+        Ok(IntegrationPage { tried: Some(tried), ..page(&app, &visit, Fields::new()).await? })
+    };
+    match tried.await {
+        Ok(page) => render(StatusCode::CREATED, &page),
+        Err(failure) => visit.failed(failure),
+    }
+}
+
+async fn page(app: &App, visit: &Visit, fields: Fields) -> Result<IntegrationPage, Failure> {
     let endpoints = own::endpoints(app, &visit.caller).await?;
     let base = app.front.base_url();
     Ok(IntegrationPage {
@@ -92,7 +104,8 @@ async fn page(
         fields,
         sources: SOURCES.iter().map(|(_, name, words)| (*name, *words)).collect(),
         endpoints: endpoints.into_iter().map(|endpoint| Row::new(&endpoint, &base)).collect(),
-        secret,
+        secret: None,
+        tried: None,
         sample_time: rfc3339(visit.now.trunc_subsecs(0)),
         base,
     })
