@@ -8,6 +8,7 @@ BEYOND_SCHEMAS = {
     # Something else must exist, or be in a state.
     "unknown_cursor", "no_such_vendor", "no_such_affiliate", "no_such_product", "no_such_link", "no_such_invitation",
     "unknown_vendor", "invalid_token", "invalid_enrolment", "wrong_code", "product_inactive", "precondition_failed",
+    "idempotency_key_reused",
     # Two fields must go together.
     "invalid_range", "repeated_field", "ambiguous", "unexpected", "duplicate", "whose_item", "name_the_items", "other_vendor",
     "too_many_links", "incomplete_price", "role_mismatch", "unexpected_field", "currency_needed",
@@ -24,7 +25,7 @@ BEYOND_SCHEMAS = {
 NEEDED_BESIDE = {
     ("missing", "currency"), ("missing", "refund"), ("missing", "chargeback"), ("missing", "reversal"),
     ("missing_field", "rate"), ("missing_field", "destination"), ("missing_field", "vendor_id"), ("missing_field", "affiliate_id"),
-    ("missing_field", "product_id"), ("missing_field", "response_message"), ("note_needed", "note"),
+    ("missing_field", "product_id"), ("missing_field", "response_message"), ("note_needed", "note"), ("too_few", "rows"),
 }  # fmt: skip
 
 

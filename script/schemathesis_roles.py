@@ -25,6 +25,10 @@ PATIENCE = 180
 ENDS_THE_RUN = "DELETE /v1/session"
 
 
+# An installation of onebox lets everybody on the machine read these; elsewhere they are closed like the others.
+OPEN_HERE = "^/v1/reports/(links|summary)$"
+
+
 class Client:
     """A browser of one person."""
 
@@ -114,6 +118,8 @@ def run(folder, base, role):
         command += ["--header", f"{name}: {value}"]
     if role == "affiliate":
         command += ["--exclude-name", ENDS_THE_RUN]
+    if role == "nobody":
+        command += ["--exclude-path-regex", OPEN_HERE]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(pathlib.Path(__file__).parent)}
     report = folder / f"{role}.txt"
     with open(report, "w") as out:
