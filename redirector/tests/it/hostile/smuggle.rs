@@ -20,7 +20,7 @@ use crate::harness::{Edge, SOON, Stage, header, until};
 
 /// Requests of a run by day, besides the corpus; and by night at most: each takes the edge and nginx some time.
 const FEW: u64 = 1_600;
-const MANY: u64 = 100_000;
+const MANY: u64 = 20_000;
 /// Hostile shoppers with a neighbour each, all at once.
 const PAIRS: u64 = 16;
 /// How long a hostile one waits for an answer before it goes.
