@@ -345,9 +345,10 @@ async fn a_vendor_sets_its_shop_up() {
         &["Choose one of the systems"],
     );
     says(&submit(&world, &shop, "/integration/test", &[]).await, 201, &["TEST-", "was taken in"]);
-    const TRIED: &str =
-        "select count(*) from order_event where vendor_id = 1 and order_ref like 'TEST-%' and parked is null";
-    assert_eq!(world.count(TRIED).await, 2, "it is placed, and cancelled");
+    let tried = world.count(
+        "select count(*) from order_event where vendor_id = 1 and order_ref like 'TEST-%' and parked is null",
+    );
+    assert_eq!(tried.await, 2, "it is placed, and cancelled");
     let mara = world.signed_in(For::Affiliate(1)).await;
     assert_eq!(world.get_as(&mara, "/integration").await.status, 404);
     assert_eq!(submit(&world, &mara, "/integration/test", &[]).await.status, 404);
