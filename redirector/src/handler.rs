@@ -175,7 +175,8 @@ impl Worker {
             Err(refusal) => return Step::Done(self.refuse(refusal)),
         };
         let method = if *method == hyper::Method::HEAD { Method::Head } else { Method::Get };
-        let (Some(code), Some(aim)) = (code, aim) else { return Step::Done(self.no_code(uri.path())) };
+        let Some(aim) = aim else { return Step::Done(self.no_code(uri.path())) };
+        let code = aim.code;
         let query = uri.query().unwrap_or_default().as_bytes();
         let sought = self.shared.catalog.table.seek(aim);
         let asked = Asked { said: &said, method, code, query, headers: request.headers(), peer, recording };

@@ -89,14 +89,14 @@ pub enum WhenFull {
 /// A code, and where it would be.
 #[derive(Debug, Clone, Copy)]
 pub struct Aim {
-    code: Code,
+    /// The code.
+    pub code: Code,
     hash: u64,
 }
 
 /// A code that is being looked for. Its shard is locked for reading as long as this lives, which must be short.
 pub struct Sought<'a> {
-    /// The code.
-    pub code: Code,
+    code: Code,
     hash: u64,
     shard: RwLockReadGuard<'a, Slots>,
 }
