@@ -14,6 +14,8 @@ BEYOND_SCHEMAS = {
     "too_many_links", "incomplete_price", "role_mismatch", "unexpected_field", "currency_needed",
     # It is compared with the clock.
     "in_the_past", "too_far_ahead", "notice_needed", "out_of_range",
+    # Bytes of a picture or a document, judged by decoding them.
+    "unsupported_kind",
     # A list of a standard, a checksum, a common password.
     "unknown_currency", "invalid_iban", "password_too_common",
     # An address of the web, judged by the rules of common/src/url_rules.rs and the hosts of its vendor.

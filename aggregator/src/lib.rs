@@ -28,6 +28,7 @@ pub use self::store::Stores;
 
 /// Runs every job until told to stop. The stores may come and go, before and meanwhile.
 pub async fn run(config: Config, mut status: Status, shutdown: Shutdown) -> anyhow::Result<()> {
+    tokio::spawn(status.admin.pulse("runtime").of_runtime());
     let stores = Stores::open(config.database_url.expose(), config.redis_url.expose(), config.partitions)?;
     if !status.both_up(&stores, &shutdown).await? {
         return Ok(());

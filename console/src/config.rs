@@ -17,7 +17,7 @@ use crate::keys::{Command, Task};
 use crate::mail::carrier::{self, Carrier};
 use crate::outgoing::Reach;
 use crate::seal::Seal;
-use crate::store::Place;
+use crate::store::{Bucket, Place};
 
 /// Shows reports and takes in what shops report; with a command, makes accounts, or makes or ends keys.
 #[derive(Debug, Parser)]
@@ -105,6 +105,16 @@ pub struct Args {
     /// Folder that documents of affiliates are kept in; made when the first one comes
     #[arg(long, env = "CONSOLE_DOCUMENT_DIR", value_name = "FOLDER", default_value = "documents")]
     pub document_dir: PathBuf,
+    /// Bucket to keep them in instead, as `s3://NAME/PREFIX`; keys come from the usual `AWS_…` variables. Several consoles
+    /// need one
+    #[arg(long, env = "CONSOLE_DOCUMENT_BUCKET", value_name = "BUCKET")]
+    pub document_bucket: Option<String>,
+    /// Server of the bucket, when it is not Amazon's
+    #[arg(long, env = "CONSOLE_DOCUMENT_ENDPOINT", value_name = "URL")]
+    pub document_endpoint: Option<String>,
+    /// Region of the bucket
+    #[arg(long, env = "CONSOLE_DOCUMENT_REGION", value_name = "REGION", default_value = "us-east-1")]
+    pub document_region: String,
 
     /// What to log, and how
     #[command(flatten)]
@@ -189,6 +199,7 @@ impl Args {
             );
         }
         let carrier = carrier(&self, &mut problems);
+        let documents = problems.check("--document-bucket", documents(&self));
         let admin_listen = problems.parse("--admin-listen", &self.admin_listen);
         let redirect_url = problems.check("--redirect-url", base_url(&self.redirect_url));
         problems.finish(|| {
@@ -206,10 +217,16 @@ impl Args {
                 seal: seal?,
                 reach: if self.webhooks_to_loopback { Reach::LoopbackToo } else { Reach::Public },
                 secret: self.console_secret.as_ref().and_then(|source| source.read().ok()),
-                documents: Place::Folder(self.document_dir),
+                documents: documents?,
             }))
         })
     }
+}
+
+fn documents(args: &Args) -> Result<Place, String> {
+    let Some(bucket) = &args.document_bucket else { return Ok(Place::Folder(args.document_dir.clone())) };
+    let bucket = Bucket::parse(bucket, args.document_endpoint.as_deref(), &args.document_region)?;
+    Ok(Place::Bucket(Box::new(bucket)))
 }
 
 fn database(source: Option<&SecretSource>) -> Result<PgConnectOptions, String> {

@@ -12,8 +12,8 @@ use crate::problem::Failure;
 
 pub(crate) use self::answers::{Object, accepted, changed, created, creation, done, json, made, object};
 pub(crate) use self::described::{
-    Called, CurrencyCode, EmailAddress, LinkCode, Message, Millionths, Moment, Number, PageParams, PerCent,
-    Repeatable, Sought, Versioned, WebAddress, words,
+    Called, CurrencyCode, EmailAddress, LinkCode, Message, Millionths, Moment, Number, PageParams,
+    Paragraphs, PerCent, Repeatable, Sought, Versioned, WebAddress, words,
 };
 pub use self::etag::IfMatch;
 pub use self::idempotency::once;

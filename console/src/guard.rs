@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use metrics::{counter, histogram};
@@ -51,12 +51,16 @@ pub async fn guard(State(front): State<Arc<Front>>, request: Request, next: Next
     let started = clock::monotonic();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let audience = Audience::of(request.uri().path());
-    let mut response = match refusal(&front, &request) {
-        Some(failure) => audience.show(failure),
-        None => {
-            contain(request, next, patience(&route)).await.unwrap_or_else(|failure| audience.show(failure))
-        }
+    let has_body = is_read_with_body(&request);
+    let handled = match front.check_host(request.headers()) {
+        Err(failure) => Err(failure),
+        Ok(()) => contain(request, next, patience(&route)).await.and_then(|response| {
+            // Whether there is such a route, and whether it reads, is known by now, and comes first.
+            let reads = !matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
+            if has_body && reads { Err(Failure::Body) } else { Ok(response) }
+        }),
     };
+    let mut response = handled.unwrap_or_else(|failure| audience.show(failure));
     add_headers(&front, response.headers_mut());
     let status = response.status().as_u16().to_string();
     counter!("console_requests_total", "route" => route.clone(), "status" => status).increment(1);
@@ -94,15 +98,9 @@ impl Audience {
     }
 }
 
-/// Why this request is not even looked at, if so.
-fn refusal(front: &Front, request: &Request) -> Option<Failure> {
-    if let Err(failure) = front.check_host(request.headers()) {
-        return Some(failure);
-    }
-    // Each route says which methods it answers, and reads a body within a limit of its own.
-    let has_body = !request.body().is_end_stream();
-    let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    (only_reads && has_body).then_some(Failure::Body)
+/// Whether this reads and yet brings a body. No such route looks at it: what it says may be meant for somebody else.
+fn is_read_with_body(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD) && !request.body().is_end_stream()
 }
 
 /// How long a request to this route may take.

@@ -78,6 +78,7 @@ pub async fn start(config: Config, shutdown: &Shutdown) -> anyhow::Result<Consol
     let admin = tokio::task::spawn_blocking(move || Admin::start(&admin_config, &drain))
         .await
         .context("starting the admin port was interrupted")??;
+    tokio::spawn(admin.pulse("runtime").of_runtime());
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {} for browsers; is it in use?", config.listen))?;

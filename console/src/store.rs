@@ -4,6 +4,8 @@
 //! Invariant: names are drawn at random by us and never come from a request, so no name leads out of the store, and none
 //! can be guessed.
 
+mod bucket;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPay
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
+pub use self::bucket::Bucket;
 use crate::problem::Failure;
 
 /// How long one file may take to be written or read. A transaction waits meanwhile, and may for ten seconds.
@@ -30,6 +33,8 @@ const NAME_BYTES: usize = 16;
 pub enum Place {
     /// In this folder, which is made when the first document comes.
     Folder(PathBuf),
+    /// In a bucket that speaks S3.
+    Bucket(Box<Bucket>),
 }
 
 /// The store, opened when it is first needed: a console without documents needs no folder.
@@ -51,6 +56,9 @@ pub enum StoreError {
     /// The folder cannot be made or used.
     #[error("cannot use {0} for documents (--document-dir): {1}")]
     Folder(String, std::io::Error),
+    /// The bucket's settings.
+    #[error("cannot use {0} for documents (--document-bucket): {1}")]
+    Bucket(String, object_store::Error),
     /// What the library says.
     #[error("{0}")]
     Store(#[from] object_store::Error),
@@ -124,7 +132,10 @@ impl Store {
 
     async fn open(&self) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let opened = self.opened.get_or_try_init(|| async {
-            let Place::Folder(folder) = &*self.place;
+            let folder = match &*self.place {
+                Place::Folder(folder) => folder,
+                Place::Bucket(bucket) => return bucket.open(),
+            };
             let unusable = |error| StoreError::Folder(folder.display().to_string(), error);
             make(folder).await.map_err(unusable)?;
             let local = LocalFileSystem::new_with_prefix(folder)?;

@@ -142,10 +142,16 @@ impl Edge {
         state: Arc<ShipState>,
     ) -> anyhow::Result<()> {
         let (token, stop) = (self.shipper.token(), self.stages.served.clone());
+        let pulse = self.admin.pulse("ship");
         self.shutdown.thread_critical("ship".into(), move || {
             let _until_the_thread_ends = token;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(ship::run(journal, store, interval, state, stop))
+            runtime.block_on(async {
+                tokio::select! {
+                    ended = ship::run(journal, store, interval, state, stop) => ended,
+                    () = pulse.of_runtime() => Ok(()),
+                }
+            })
         })
     }
 
@@ -160,10 +166,11 @@ impl Edge {
         let tally = Arc::new(meters::Tally::default());
         let (token, stop) = (self.workers.token(), self.shutdown.soft.clone());
         let name = format!("worker-{}", writer.log.lane.slot());
+        let pulse = self.admin.pulse(name.clone());
         let (shared, signer, doors, counted) = (shared.clone(), signer.clone(), doors.clone(), tally.clone());
         let serve = move || {
             let _until_the_thread_ends = token;
-            server::serve(listener, Worker::new(shared, signer, writer, counted), &doors, &stop)
+            server::serve(listener, Worker::new(shared, signer, writer, counted), &doors, &pulse, &stop)
         };
         self.shutdown.thread_critical(name, serve).context("cannot start a worker")?;
         Ok(tally)

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use runtime::Pulse;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -23,11 +24,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Requests under way may take so long after a stop; then their connections are dropped.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves on the current thread until `stop`, then finishes what is under way.
+/// Serves on the current thread until `stop`, and shows by `pulse` that it does, then finishes what is under way.
 pub fn serve(
     listener: TcpListener,
     worker: Worker,
     doors: &std::sync::Arc<Doors>,
+    pulse: &Pulse,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -37,7 +39,7 @@ pub fn serve(
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).context("cannot use the listener")?;
         let connections = Rc::new(Connections::new(worker, doors.clone()));
-        accept_until(&listener, &connections, stop).await;
+        accept_until(&listener, &connections, pulse, stop).await;
         // Closing the listener resets what waits in its queue, so that is emptied first.
         while let Some(Ok((socket, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {
             connections.open(socket, peer);
@@ -51,6 +53,7 @@ pub fn serve(
 async fn accept_until(
     listener: &tokio::net::TcpListener,
     connections: &Rc<Connections>,
+    pulse: &Pulse,
     stop: &CancellationToken,
 ) {
     let mut sweep = tokio::time::interval(connection::SWEEP);
@@ -58,7 +61,10 @@ async fn accept_until(
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            _ = sweep.tick() => connections.sweep(),
+            _ = sweep.tick() => {
+                connections.sweep();
+                pulse.beat();
+            }
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => connections.open(socket, peer),
                 Err(error) if is_the_peers(&error) => debug!(%error, "a connection ended before it began"),

@@ -3,7 +3,9 @@
 //! Nothing a visitor does can reach it or slow it down, and it keeps answering until the very end of a drain: it
 //! shares no socket, no runtime and no lock with the service's own port.
 
+mod manager;
 mod metrics_text;
+mod pulse;
 mod readiness;
 mod serve;
 
@@ -15,6 +17,8 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+use self::pulse::Pulses;
+pub use self::pulse::{BEAT, Pulse};
 pub use self::readiness::Check;
 use self::readiness::Readiness;
 use crate::Shutdown;
@@ -59,6 +63,7 @@ impl Admin {
         let shared = Arc::new(Shared {
             metrics: metrics_text::recorder(config)?,
             readiness: Readiness::new(shutdown.soft.clone()),
+            pulses: Pulses::default(),
             before_render: Mutex::default(),
         });
         // Made last: a runtime must not be dropped within another, and `start` is called within the service's.
@@ -87,6 +92,12 @@ impl Admin {
         self.shared.readiness.check(name)
     }
 
+    /// Adds a part of the process that must come round every [`BEAT`]; while one hangs, `/livez` fails, and a service manager
+    /// that watches is no longer told that we live.
+    pub fn pulse(&self, name: impl Into<String>) -> Pulse {
+        self.shared.pulses.pulse(name.into())
+    }
+
     /// Runs `hook` before each time the metrics are shown, on the admin thread.
     pub fn before_render(&self, hook: BeforeRender) {
         self.shared.before_render.lock().unwrap_or_else(PoisonError::into_inner).push(hook);
@@ -111,6 +122,7 @@ impl Drop for Admin {
 struct Shared {
     metrics: metrics_exporter_prometheus::PrometheusHandle,
     readiness: Readiness,
+    pulses: Pulses,
     before_render: Mutex<Vec<BeforeRender>>,
 }
 

@@ -12,6 +12,6 @@ pub mod failpoint;
 pub mod lifecycle;
 pub mod telemetry;
 
-pub use admin::{Admin, Check};
+pub use admin::{Admin, Check, Pulse};
 pub use config::{CommonArgs, Invalid, Problems, Secret, SecretSource};
 pub use lifecycle::Shutdown;

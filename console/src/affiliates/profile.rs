@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 use utoipa::ToSchema;
 
-use crate::conventions::{Called, EmailAddress, Message, WebAddress};
+use crate::conventions::{Called, EmailAddress, Paragraphs, WebAddress};
 use crate::problem::{BadParameter, Failure};
 
 /// Characters of a name, as in Postgres.
@@ -50,7 +50,7 @@ pub(crate) struct Change {
     #[schema(value_type = Option<String>)]
     pub(crate) country: Said,
     #[serde(default)]
-    #[schema(value_type = Option<Message>)]
+    #[schema(value_type = Option<Paragraphs>)]
     pub(crate) bio: Said,
     #[serde(default)]
     #[schema(value_type = Option<WebAddress>)]
@@ -76,7 +76,7 @@ pub(crate) struct Application {
     pub(crate) name: String,
     pub(crate) phone: Option<String>,
     pub(crate) country: Option<String>,
-    #[schema(value_type = Option<Message>)]
+    #[schema(value_type = Option<Paragraphs>)]
     pub(crate) bio: Option<String>,
     #[schema(value_type = Option<WebAddress>)]
     pub(crate) website: Option<String>,

@@ -90,6 +90,11 @@ pub(crate) struct Called(String);
 #[schema(max_length = 2000, pattern = r"^[^\u0000]*$")]
 pub(crate) struct Message(String);
 
+/// What somebody says of themselves, on as many lines as they like.
+#[derive(ToSchema)]
+#[schema(max_length = 2000, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$")]
+pub(crate) struct Paragraphs(String);
+
 /// An e-mail address.
 #[derive(ToSchema)]
 #[schema(max_length = 254, format = Email, example = "ada@example.com")]

@@ -80,7 +80,7 @@ pub(crate) struct Wanted {
 #[schema(as = CouponChange)]
 pub(crate) struct Change {
     #[serde(default)]
-    #[schema(value_type = Option<DateTime<Utc>>)]
+    #[schema(value_type = Option<DateTime<Utc>>, required = true)]
     pub(crate) until: Patch<DateTime<Utc>>,
 }
 

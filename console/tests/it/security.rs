@@ -66,6 +66,8 @@ async fn foreign_names_bodies_and_other_methods_are_refused() {
         ("OPTIONS /links HTTP/1.1\r\nHost: localhost\r\n", 405),
         ("GET /links HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n", 413),
         ("GET /links HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n", 413),
+        ("GET /v1/password-resets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n", 405),
+        ("GET /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n", 404),
     ];
     for (head, status) in table {
         let answer = world.talk(&format!("{head}Connection: close\r\n\r\n")).await;

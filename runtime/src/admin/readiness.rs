@@ -41,6 +41,10 @@ impl Readiness {
         Self { stopping, checks: Mutex::default() }
     }
 
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
     pub(super) fn check(&self, name: &'static str) -> Check {
         let check = Check { name, missing: Arc::new(Mutex::new(Some("starting".into()))) };
         self.checks.lock().unwrap_or_else(PoisonError::into_inner).push(check.clone());
@@ -57,7 +61,7 @@ impl Readiness {
             ready &= missing.is_none();
             let _infallible = writeln!(lines, "{}: {}", check.name, missing.as_deref().unwrap_or("ok"));
         }
-        if self.stopping.is_cancelled() {
+        if self.is_stopping() {
             lines.push_str("shutdown: stopping\n");
             ready = false;
         }

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::Shared;
+use super::{Shared, manager};
 
 /// A scraper sends its few headers at once; anything slower is not one.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +38,8 @@ pub(super) async fn until_stopped(listener: TcpListener, shared: Arc<Shared>, st
     let upkeep = shared.metrics.clone();
     tokio::select! {
         () = stop.cancelled() => {}
-        () = accept(listener, shared) => {}
+        () = accept(listener, shared.clone()) => {}
+        () = manager::tell(&shared) => {}
         () = async move {
             let mut due = tokio::time::interval(UPKEEP_INTERVAL);
             loop {
@@ -85,7 +86,10 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>>
         return refusal;
     }
     match request.uri().path() {
-        "/livez" => text(StatusCode::OK, "alive\n".into()),
+        "/livez" => match shared.pulses.report() {
+            Ok(()) => text(StatusCode::OK, "alive\n".into()),
+            Err(lines) => text(StatusCode::SERVICE_UNAVAILABLE, lines),
+        },
         "/readyz" => match shared.readiness.report() {
             Ok(lines) => text(StatusCode::OK, lines),
             Err(lines) => text(StatusCode::SERVICE_UNAVAILABLE, lines),
