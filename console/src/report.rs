@@ -11,6 +11,7 @@ pub mod earnings;
 pub mod explanation;
 pub mod groups;
 pub mod holds;
+mod kept_span;
 pub mod links;
 pub(crate) mod news;
 mod open_days;

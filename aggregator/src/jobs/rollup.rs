@@ -4,6 +4,10 @@
 //! (`rollup_touch`, migration 16), and readers go back to the rows until the day was rolled up anew. Hence the one rule
 //! here: a day is added up, marked, and freed of its stale lines **in one snapshot**. A change that the snapshot does not
 //! see left a line it does not see either, and that line stays.
+//!
+//! What rankings read is kept beside it, by span and not by day: [`spans`].
+
+mod spans;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -99,6 +103,7 @@ pub async fn rollup(stores: &Stores) -> anyhow::Result<u64> {
             rolled += days(&span);
         }
     }
+    spans::keep(stores).await?;
     Ok(rolled)
 }
 
@@ -120,19 +125,26 @@ fn chunks((from, to): Span) -> impl Iterator<Item = Span> {
 
 /// Rolls up the days `[from, to)` in one snapshot. False: it is another aggregator's turn.
 async fn roll(stores: &Stores, kind: Kind, (from, to): Span) -> anyhow::Result<bool> {
-    let mut tx = stores.postgres.begin_with("begin isolation level repeatable read").await?;
-    // A month of a large programme takes longer than a flush is given.
-    sqlx::query("set local statement_timeout = '10min'").execute(&mut *tx).await?;
-    if !take_turn(&mut tx).await.context("cannot take the turn")? {
-        return Ok(false);
-    }
+    let Some(mut tx) = begin_turn(stores).await? else { return Ok(false) };
     match kind {
         Kind::Clicks => roll_clicks(&mut tx, from, to).await,
         Kind::Orders => roll_orders(&mut tx, from, to).await,
     }
     .with_context(|| format!("cannot roll up the {} of {from} to {to}", kind.name()))?;
+    if kind == Kind::Clicks {
+        spans::forget(&mut tx, (from, to)).await.context("cannot let go of spans")?;
+    }
     mark(tx, kind, from, to).await?;
     Ok(true)
+}
+
+/// Begins a transaction that nobody else's rollup runs beside. `None`: it is another aggregator's turn.
+async fn begin_turn(stores: &Stores) -> anyhow::Result<Option<Transaction<'static, Postgres>>> {
+    let mut tx = stores.postgres.begin_with("begin isolation level repeatable read").await?;
+    // A month of a large programme takes longer than a flush is given.
+    sqlx::query("set local statement_timeout = '10min'").execute(&mut *tx).await?;
+    let has_turn = take_turn(&mut tx).await.context("cannot take the turn")?;
+    Ok(has_turn.then_some(tx))
 }
 
 /// One aggregator at a time. A lock on a table is taken before the snapshot, so the snapshot sees what the last one did.

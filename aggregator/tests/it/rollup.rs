@@ -3,7 +3,7 @@
 use aggregator::audit::audit;
 use aggregator::jobs::flush::{add_counts, store_sketches};
 use aggregator::jobs::rollup::rollup;
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate, TimeDelta, Utc};
 use common::hll::Sketch;
 use common::ids::LinkId;
 use common::order::Kind;
@@ -17,12 +17,15 @@ use crate::shop::*;
 use crate::world::World;
 
 /// The questions about rollups; others have damages of their own.
-pub(crate) const ROLLED: [&str; 3] = ["rollups_are_clicks", "rollups_are_splits", "rollups_are_orders"];
+pub(crate) const ROLLED: [&str; 4] =
+    ["rollups_are_clicks", "rollups_are_splits", "rollups_are_orders", "rankings_are_clicks"];
 
-/// Noon of the day that was so many days ago.
+/// Noon of the day that was so many days ago, in a world where days end at two o'clock, as they do for rollups.
 fn noon(days_ago: u64) -> Millis {
     let now: chrono::DateTime<Utc> = clock::system_time().into();
-    let noon = (now.date_naive() - Days::new(days_ago)).and_hms_opt(12, 0, 0).expect("a noon");
+    let noon = ((now - TimeDelta::hours(2)).date_naive() - Days::new(days_ago))
+        .and_hms_opt(12, 0, 0)
+        .expect("a noon");
     Millis(noon.and_utc().timestamp_millis().cast_unsigned())
 }
 
@@ -142,6 +145,60 @@ async fn what_commits_during_a_rollup_is_not_missed() {
     assert_eq!(day(&world, 3).await, (9, 5));
 }
 
+/// Human clicks of a link, an affiliate or a vendor on a day of the last seven, as rankings read them; `None` while nothing is
+/// kept, or something has changed.
+async fn kept(world: &World, by: &str, id: i64) -> Option<i64> {
+    let question = "select coalesce((select human_clicks from rollup_link k where k.span_id = s.span_id and $1 = 'link' and k.link_id = $2), \
+                                    (select human_clicks from rollup_group k where k.span_id = s.span_id and k.by = $1 and k.vendor_id = 0 and k.id = $2), 0)::bigint / (to_day - from_day) \
+                    from rollup_span s where from_day = (now() at time zone 'UTC')::date - 6 \
+                    and not exists (select from rollup_stale o where o.kind = 'clicks' and o.day >= s.from_day and o.day < s.to_day)";
+    let kept = sqlx::query_scalar(question).bind(by).bind(id);
+    kept.fetch_optional(&mut world.owner().await).await.expect("asked")
+}
+
+#[tokio::test]
+async fn what_rankings_read_is_right_or_not_there() {
+    let world = programme().await;
+    for days_ago in 1..8 {
+        clicked(&world, ADA, days_ago, 5).await;
+        clicked(&world, ADA_KETTLES, days_ago, 2).await;
+        clicked(&world, BEN, days_ago, 3).await;
+    }
+    rolled_up(&world).await;
+    let spans = "select count(*) from rollup_span";
+    assert!(world.number(spans).await >= 4, "weeks, months, a year");
+    let of_a_day =
+        [("link", ADA.0, 5), ("affiliate", 1, 7), ("affiliate", 2, 3), ("vendor", 1, 8), ("vendor", 2, 2)];
+    for (by, id, clicks) in of_a_day {
+        assert_eq!(kept(&world, by, id as i64).await, Some(clicks), "{by} {id}");
+    }
+    let before = world.number("select max(span_id) from rollup_span").await;
+    rolled_up(&world).await;
+    assert_eq!(world.number("select max(span_id) from rollup_span").await, before, "nothing is made twice");
+
+    for change in [
+        "delete from link where link_id = 4",
+        "update affiliate set is_active = false where affiliate_id = 2",
+    ] {
+        world.sql(change).await;
+        assert_eq!(kept(&world, "affiliate", 1).await, None, "{change}: nobody may read it now");
+        rolled_up(&world).await;
+    }
+    assert_eq!(kept(&world, "affiliate", 2).await, Some(0), "who is switched off is in no ranking");
+    assert_eq!(kept(&world, "vendor", 2).await, Some(0), "nor is a deleted link");
+    for days_ago in 1..7 {
+        clicked(&world, ADA, days_ago, 100).await;
+    }
+    assert_eq!(kept(&world, "link", ADA.0 as i64).await, None);
+    rolled_up(&world).await;
+    assert_eq!(kept(&world, "link", ADA.0 as i64).await, Some(105));
+
+    // A month later nobody asks for these days any more.
+    world.sql("update rollup_span set from_day = from_day - 400, to_day = to_day - 400").await;
+    rolled_up(&world).await;
+    assert_eq!(world.number("select count(*) from rollup_span where to_day < current_date - 200").await, 0);
+}
+
 #[tokio::test]
 async fn orders_of_old_days_change_and_are_rolled_up_anew() {
     let world = programme().await;
@@ -189,6 +246,9 @@ async fn every_planted_damage_is_found() {
         ("delete from rollup_click where vendor_id = 1", "rollups_are_clicks"),
         ("update click_hourly set filtered_clicks = 9 where link_id = 1", "rollups_are_clicks"),
         ("delete from rollup_split where split = 'country' and vendor_id = 1", "rollups_are_splits"),
+        ("update rollup_link set human_clicks = human_clicks + 1", "rankings_are_clicks"),
+        ("delete from rollup_group where by = 'affiliate' and vendor_id = 0", "rankings_are_clicks"),
+        ("update rollup_group set filtered_clicks = 0 where by = 'product'", "rankings_are_clicks"),
         ("update rollup_order set commission_minor = commission_minor + 1", "rollups_are_orders"),
         ("delete from rollup_order where vendor_id = 0", "rollups_are_orders"),
     ] {

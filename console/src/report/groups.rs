@@ -1,13 +1,14 @@
 //! Clicks, orders and money by affiliate, vendor, product or link, those with the most first.
 //!
-//! Costs one pass over the hours and the days of the span, whatever is asked for, and then as many rows as there are in
-//! the answer. The parts add up to the summary of the same span, as far as links still exist.
+//! Over the usual spans the aggregator has added up what is past, so this costs the rows of today and those of the answer;
+//! over others, one pass over their hours. The parts add up to the summary of the same span, as far as links still exist.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 
 use super::earnings::{Earnings, Money};
+use super::kept_span::{self, KeptSpan};
 use super::{Range, count};
 
 /// Rows at most, for a file with everything: a spreadsheet takes a million.
@@ -62,6 +63,10 @@ impl Order {
         (Self::Commission, "commission"),
     ];
 
+    fn is_clicks(self) -> bool {
+        matches!(self, Self::Human | Self::Filtered)
+    }
+
     /// Its name in addresses and statements.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(order, _)| *order == self).map_or("human", |(_, name)| name)
@@ -97,7 +102,8 @@ pub struct Name {
     pub under: Option<String>,
 }
 
-/// The first `limit` of them over `range`, which is made of whole days. Amounts are compared in `currency`.
+/// The first `limit` of them over `range`, which is made of whole days; newest first among equals. Amounts are compared in
+/// `currency`. Those with orders and without clicks come after all that were clicked, and the other way round.
 pub async fn of(
     conn: &mut PgConnection,
     range: &Range,
@@ -106,39 +112,111 @@ pub async fn of(
     currency: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Group>> {
-    let (from, to) = range.days();
-    let rows = sqlx::query_file!(
-        "src/report/groups.sql",
-        range.from,
-        range.to,
-        from,
-        to,
-        by.name(),
-        order.name(),
-        currency,
-        limit
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let mut names = names(conn, by, &ids).await?;
-    let groups = rows.into_iter().map(|row| {
-        let each =
-            row.currencies.into_iter().zip(row.orders).zip(row.revenues.into_iter().zip(row.commissions));
-        let money = each.map(|((currency, orders), (revenue_minor, commission_minor))| Money {
-            currency,
-            orders: count(orders),
-            revenue_minor,
-            commission_minor,
-        });
-        Group {
-            name: names.remove(&row.id),
-            human: count(row.human),
-            filtered: count(row.filtered),
-            earnings: Earnings { money: money.collect() },
-        }
+    let mut asked = Asked { kept: kept_span::of(conn, range).await?, conn, range, by, order, currency };
+    let wanted = usize::try_from(limit).unwrap_or_default();
+    let (ids, clicks, mut earned): (Vec<i64>, HashMap<i64, Clicks>, HashMap<i64, Earnings>) =
+        if order.is_clicks() {
+            let clicked = asked.clicks(None, limit).await?;
+            let mut ids: Vec<i64> = clicked.iter().map(|(id, _)| *id).collect();
+            if ids.len() < wanted {
+                let paid = asked.earnings(None, limit).await?;
+                add_missing(&mut ids, paid.into_iter().map(|(id, _)| id), wanted);
+            }
+            let earned = asked.earnings(Some(&ids), limit).await?;
+            (ids, HashMap::from_iter(clicked), HashMap::from_iter(earned))
+        } else {
+            let earned = asked.earnings(None, limit).await?;
+            let mut ids: Vec<i64> = earned.iter().map(|(id, _)| *id).collect();
+            let mut clicks = HashMap::<i64, Clicks>::from_iter(asked.clicks(Some(&ids), limit).await?);
+            if ids.len() < wanted {
+                let clicked = asked.clicks(None, limit).await?;
+                add_missing(&mut ids, clicked.iter().map(|(id, _)| *id), wanted);
+                clicks.extend(clicked);
+            }
+            (ids, clicks, HashMap::from_iter(earned))
+        };
+    let mut names = names(asked.conn, by, &ids).await?;
+    let groups = ids.into_iter().map(|id| {
+        let Clicks { human, filtered } = clicks.get(&id).copied().unwrap_or_default();
+        Group { name: names.remove(&id), human, filtered, earnings: earned.remove(&id).unwrap_or_default() }
     });
     Ok(groups.collect())
+}
+
+/// What was clicked of one of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Clicks {
+    human: u64,
+    filtered: u64,
+}
+
+/// Adds those that are not among them yet, up to `wanted` in all.
+fn add_missing(ids: &mut Vec<i64>, others: impl Iterator<Item = i64>, wanted: usize) {
+    let known: HashSet<i64> = ids.iter().copied().collect();
+    let room = wanted.saturating_sub(ids.len());
+    ids.extend(others.filter(|id| !known.contains(id)).take(room));
+}
+
+/// What is asked for, and where.
+struct Asked<'a> {
+    conn: &'a mut PgConnection,
+    kept: KeptSpan,
+    range: &'a Range,
+    by: By,
+    order: Order,
+    currency: &'a str,
+}
+
+impl Asked<'_> {
+    /// The first by clicks in their order, or the clicks of those named.
+    async fn clicks(&mut self, of: Option<&[i64]>, limit: i64) -> sqlx::Result<Vec<(i64, Clicks)>> {
+        let rows = sqlx::query_file!(
+            "src/report/group_clicks.sql",
+            self.range.from,
+            self.range.to,
+            self.kept.until,
+            self.by.name(),
+            self.order != Order::Filtered,
+            limit,
+            self.kept.id,
+            of
+        )
+        .fetch_all(&mut *self.conn)
+        .await?;
+        let clicks = rows
+            .into_iter()
+            .map(|row| (row.id, Clicks { human: count(row.human), filtered: count(row.filtered) }));
+        Ok(clicks.collect())
+    }
+
+    /// The first by orders or money in their order, or what those named earned.
+    async fn earnings(&mut self, of: Option<&[i64]>, limit: i64) -> sqlx::Result<Vec<(i64, Earnings)>> {
+        let (from, to) = self.range.days();
+        let rows = sqlx::query_file!(
+            "src/report/group_earnings.sql",
+            from,
+            to,
+            self.by.name(),
+            self.order.name(),
+            self.currency,
+            limit,
+            of
+        )
+        .fetch_all(&mut *self.conn)
+        .await?;
+        let earned = rows.into_iter().map(|row| {
+            let sums = row.revenues.into_iter().zip(row.commissions);
+            let each = row.currencies.into_iter().zip(row.orders).zip(sums);
+            let money = each.map(|((currency, orders), (revenue_minor, commission_minor))| Money {
+                currency,
+                orders: count(orders),
+                revenue_minor,
+                commission_minor,
+            });
+            (row.id, Earnings { money: money.collect() })
+        });
+        Ok(earned.collect())
+    }
 }
 
 async fn names(conn: &mut PgConnection, by: By, ids: &[i64]) -> sqlx::Result<HashMap<i64, Name>> {

@@ -3,7 +3,7 @@
 
 use sqlx::PgConnection;
 
-use super::Range;
+use super::{Range, kept_span};
 
 /// The next links by number, for programs that read the whole list. Links created meanwhile come at the end.
 pub async fn by_number(conn: &mut PgConnection, after: i64, limit: i64) -> sqlx::Result<Vec<i64>> {
@@ -101,7 +101,8 @@ impl Place {
     pub const TOP: Self = Self { link_id: i64::MAX, clicks: i64::MAX };
 }
 
-/// The next links that were clicked in the span, most clicks first. Costs one pass over the span's hours.
+/// The next links that were clicked in the span, most clicks first. Costs what a ranking costs: see
+/// [`groups`](super::groups).
 pub async fn ranked(
     conn: &mut PgConnection,
     range: &Range,
@@ -110,6 +111,7 @@ pub async fn ranked(
     after: Place,
     limit: i64,
 ) -> sqlx::Result<Vec<Place>> {
+    let kept = kept_span::of(conn, range).await?;
     sqlx::query_file_as!(
         Place,
         "src/report/ranked.sql",
@@ -119,7 +121,9 @@ pub async fn ranked(
         prefix,
         after.clicks,
         after.link_id,
-        limit
+        limit,
+        kept.id,
+        kept.until
     )
     .fetch_all(conn)
     .await

@@ -14,8 +14,14 @@ const ROLLUPS: [&str; 3] = [
     include_str!("../../../aggregator/src/jobs/rollup/orders.sql"),
 ];
 
+const KEPT: [&str; 2] = [
+    include_str!("../../../aggregator/src/jobs/rollup/links.sql"),
+    include_str!("../../../aggregator/src/jobs/rollup/groups.sql"),
+];
+
+/// The first day that is not rolled up yet: days are, two hours after they are over.
 fn today() -> NaiveDate {
-    DateTime::<Utc>::from(clock::system_time()).date_naive()
+    (DateTime::<Utc>::from(clock::system_time()) - TimeDelta::hours(2)).date_naive()
 }
 
 /// Clicks and visitors on each of the last days, on links of both affiliates and to both vendors, and orders.
@@ -48,7 +54,7 @@ async fn busy() -> World {
 async fn roll_up(world: &World) {
     let (from, to) = (today() - Days::new(20), today());
     world
-        .run("truncate rollup_click, rollup_split, rollup_visit, rollup_order, rollup_day, rollup_stale")
+        .run("truncate rollup_click, rollup_split, rollup_visit, rollup_order, rollup_day, rollup_stale, rollup_span cascade")
         .await;
     for statement in ROLLUPS {
         sqlx::query(AssertSqlSafe(statement))
@@ -65,6 +71,18 @@ async fn roll_up(world: &World) {
         ))
         .await;
     unite(world, from, to).await;
+    keep(world, today() - Days::new(6), to).await;
+}
+
+/// Keeps the clicks of a span for rankings.
+async fn keep(world: &World, from: NaiveDate, to: NaiveDate) {
+    let span = "insert into rollup_span (from_day, to_day, made_at) values ($1, $2, now()) returning span_id";
+    let span: i32 =
+        sqlx::query_scalar(span).bind(from).bind(to).fetch_one(&world.owner).await.expect("a span");
+    let links = sqlx::query(KEPT[0]).bind(span).bind(from).bind(to).execute(&world.owner).await;
+    assert!(links.expect("links are kept").rows_affected() > 0);
+    let groups = sqlx::query(KEPT[1]).bind(span).execute(&world.owner).await;
+    assert!(groups.expect("groups are kept").rows_affected() > 0);
 }
 
 /// The part of it that is not SQL.
@@ -106,36 +124,68 @@ async fn everybody(world: &World) -> Vec<(For, Person)> {
     people
 }
 
-/// What everybody is told about the programme.
-async fn told(world: &World, people: &[(For, Person)]) -> Vec<(String, String)> {
-    let mut told = Vec::new();
-    let (from, to) = (today() - Days::new(6), today() + Days::new(1));
-    let last = today();
+/// Figures of the programme: of days, and of hours within them.
+fn figures() -> Vec<String> {
+    let (from, to, last) = (today() - Days::new(6), today() + Days::new(1), today());
     let (hour, next) = (today() - Days::new(3), today() - Days::new(2));
+    vec![
+        format!("/v1/reports/summary?from={from}T00:00:00Z&to={to}T00:00:00Z"),
+        format!("/v1/reports/summary?from={hour}T05:00:00Z&to={next}T13:00:00Z&granularity=hour"),
+        format!("/reports/csv?by_what=country&from={from}&through={last}"),
+        format!("/reports/csv?by_what=device&from={from}&through={last}"),
+        format!("/reports/csv?by_what=time&from={from}&through={last}"),
+    ]
+}
+
+/// Who and what brought most.
+fn rankings() -> Vec<String> {
+    let (from, last) = (today() - Days::new(6), today());
+    let mut paths = Vec::new();
+    for by in ["link", "affiliate", "vendor", "product"] {
+        for order in ["human", "filtered", "orders", "revenue", "commission"] {
+            paths.push(format!("/reports/csv?by_what={by}&sort={order}&from={from}&through={last}"));
+        }
+    }
+    paths
+}
+
+/// What everybody is told there.
+async fn told(world: &World, people: &[(For, Person)], paths: &[String]) -> Vec<(String, String)> {
+    let mut told = Vec::new();
     for (whom, person) in people {
-        for path in [
-            format!("/v1/reports/summary?from={from}T00:00:00Z&to={to}T00:00:00Z"),
-            format!("/v1/reports/summary?from={hour}T05:00:00Z&to={next}T13:00:00Z&granularity=hour"),
-            format!("/reports/csv?by_what=country&from={from}&through={last}"),
-            format!("/reports/csv?by_what=device&from={from}&through={last}"),
-            format!("/reports/csv?by_what=time&from={from}&through={last}"),
-        ] {
-            let answer = world.get_as(person, &path).await;
-            assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        for path in paths {
+            // Who is one of many in a report has no such report.
+            match whom {
+                For::Vendor(_) if path.contains("by_what=vendor") => continue,
+                For::Affiliate(_) if path.contains("by_what=affiliate") => continue,
+                _ => {}
+            }
+            let answer = world.get_as(person, path).await;
+            assert_eq!(answer.status, 200, "{whom:?} {path}: {}", answer.body);
             told.push((format!("{whom:?} {path}"), answer.body));
         }
     }
     told
 }
 
+/// Fails with the first that differs.
+fn same(told: &[(String, String)], before: &[(String, String)], why: &str) {
+    assert_eq!(told.len(), before.len());
+    for ((what, told), (_, before)) in told.iter().zip(before) {
+        assert_eq!(told, before, "{why}: {what}");
+    }
+}
+
 #[tokio::test]
 async fn reports_are_the_same_of_rolled_up_days_of_changed_ones_and_without_somebody() {
     let world = busy().await;
     let people = everybody(&world).await;
-    let by_row = told(&world, &people).await;
+    let paths = [figures(), rankings()].concat();
+    let told = async || told(&world, &people, &paths).await;
+    let by_row = told().await;
     assert!(by_row.iter().all(|(_, body)| body.contains(char::is_numeric)));
     roll_up(&world).await;
-    assert_eq!(told(&world, &people).await, by_row);
+    same(&told().await, &by_row, "rolled up");
 
     // A late click opens its day.
     let day = today() - Days::new(2);
@@ -147,22 +197,23 @@ async fn reports_are_the_same_of_rolled_up_days_of_changed_ones_and_without_some
          select rollup_touch('clicks', array['{day}'::date]); select rollup_touch('orders', array['{day}'::date]);"
     );
     world.run(&late).await;
-    let opened = told(&world, &people).await;
+    let opened = told().await;
     assert_ne!(opened, by_row, "the late click is told");
     world.run("truncate rollup_day").await;
-    assert_eq!(told(&world, &people).await, opened, "as without any rollup");
+    same(&told().await, &opened, "as without any rollup");
     roll_up(&world).await;
-    assert_eq!(told(&world, &people).await, opened, "and as with all");
+    same(&told().await, &opened, "and as with all");
 
     // Whoever is switched off leaves at once, and so it stays when the days were rolled up anew.
     world.run("update affiliate set is_active = false where affiliate_id = 2").await;
-    let without = told(&world, &people).await;
+    let without = told().await;
     assert_ne!(without, opened);
-    assert!(without[20..] == opened[20..], "the affiliate's own figures stay");
+    let own = opened.iter().position(|(what, _)| what.starts_with("Affiliate(2)")).expect("asked");
+    assert!(without[own..] == opened[own..], "the affiliate's own figures stay");
     roll_up(&world).await;
-    assert_eq!(told(&world, &people).await, without);
+    same(&told().await, &without, "rolled up without somebody");
     world.run("update affiliate set is_active = true where affiliate_id = 2").await;
-    assert_eq!(told(&world, &people).await, opened);
+    same(&told().await, &opened, "with everybody again");
 }
 
 #[tokio::test]
@@ -170,7 +221,7 @@ async fn a_rolled_up_day_is_read_and_not_its_rows() {
     let world = busy().await;
     let people = everybody(&world).await;
     roll_up(&world).await;
-    let before = told(&world, &people).await;
+    let before = told(&world, &people, &figures()).await;
     let day = today() - Days::new(2);
     // Nobody says so, and nobody may: that is what makes the difference visible.
     world
@@ -180,9 +231,66 @@ async fn a_rolled_up_day_is_read_and_not_its_rows() {
              delete from visit_daily where day = '{day}'; delete from order_daily where day = '{day}'"
         ))
         .await;
-    let after = told(&world, &people).await;
+    let after = told(&world, &people, &figures()).await;
     for ((what, before), (_, after)) in before.iter().zip(&after) {
         let is_own = what.starts_with("Affiliate");
         assert!(is_own != (before == after), "{what}: an affiliate's own rows are read, others' days");
     }
+}
+
+#[tokio::test]
+async fn a_kept_span_is_read_and_not_its_rows_until_one_of_its_days_changes() {
+    let world = busy().await;
+    let people = everybody(&world).await;
+    let mut paths = rankings();
+    paths.retain(|path| path.contains("sort=human"));
+    roll_up(&world).await;
+    let before = told(&world, &people, &paths).await;
+    let day = today() - Days::new(2);
+    // Nobody says so, and nobody may: that is what makes the difference visible.
+    world.run(&format!("delete from click_hourly where (hour at time zone 'UTC')::date = '{day}'")).await;
+    for ((what, before), (_, after)) in before.iter().zip(&told(&world, &people, &paths).await) {
+        let is_own = what.starts_with("Affiliate");
+        let has_none = !before.contains(char::is_numeric);
+        assert!(
+            has_none || is_own != (before == after),
+            "{what}: an affiliate's own rows are read, others' spans"
+        );
+    }
+    world.run(&format!("select rollup_touch('clicks', array['{day}'::date])")).await;
+    for ((what, before), (_, after)) in before.iter().zip(&told(&world, &people, &paths).await) {
+        assert!(before != after, "{what}: its rows are read again");
+    }
+}
+
+/// Sixty links, most of them with few clicks before today and some with more today: the first few come from both.
+#[tokio::test]
+async fn the_first_few_are_the_same_from_kept_spans() {
+    let world = World::with_programme().await;
+    // The page says which seven days are shown.
+    let now = DateTime::<Utc>::from(clock::system_time()).date_naive();
+    let (from, noon) = (now - Days::new(6), format!("{} 12:00Z", now - Days::new(2)));
+    world
+        .run(&format!(
+            "insert into link (code, vendor_id, affiliate_id, destination) \
+             select 'many-' || lpad(n::text, 3, '0'), 1, 1 + n % 2, 'https://shop.example.com/' from generate_series(1, 60) n; \
+             insert into click_hourly select link_id, '{noon}', 1 + link_id % 7, link_id % 3 from link; \
+             insert into click_hourly select link_id, date_trunc('day', now()), link_id % 5, 4 - link_id % 5 from link where link_id % 4 = 0"
+        ))
+        .await;
+    let people = everybody(&world).await;
+    let paths = ["/", "/links?range=7d", "/reports?range=7d&by_what=link", "/v1/reports/links?limit=100"]
+        .map(str::to_owned);
+    let addresses = async || {
+        let mut found = Vec::new();
+        for (what, body) in told(&world, &people, &paths).await {
+            let links = body.split("href=\"/links/").skip(1).filter_map(|rest| rest.split('"').next());
+            found.push((what, links.map(str::to_owned).collect::<Vec<_>>(), body.matches("many-").count()));
+        }
+        found
+    };
+    let by_row = addresses().await;
+    assert!(by_row[1].1.len() > 20, "{by_row:?}");
+    keep(&world, from, now).await;
+    assert_eq!(addresses().await, by_row);
 }

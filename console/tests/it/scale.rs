@@ -30,7 +30,11 @@ async fn pages_of_a_hundred_thousand_links_stay_quick_and_go_by_an_index() {
         ),
         (
             include_str!("../../src/report/ranked.sql"),
-            "execute p (now() - interval '1 day', now(), true, '', 9000, 9000, 26)",
+            "execute p (now() - interval '1 day', now(), true, '', 9000, 9000, 26, null, now() - interval '1 day')",
+        ),
+        (
+            include_str!("../../src/report/group_clicks.sql"),
+            "execute p (now() - interval '7 days', now(), now() - interval '1 day', 'affiliate', true, 6, 1, null)",
         ),
         (
             include_str!("../../src/report/quiet.sql"),
