@@ -1,7 +1,7 @@
 -- Who brought most, in milliseconds: what ranks links, affiliates, products and vendors over the usual spans is kept.
 --
 -- A kept span ends with the last day that is rolled up (migration 16) and is good for as long as none of its days is stale.
--- Whoever rolls a day up anew lets go of the spans it lies in, in the same commit. So a ranking is exact at any moment: what
+-- Rolling a day up anew lets go of the spans it lies in, in the same commit. So a ranking is exact at any moment: what
 -- is kept, and the rows of the days since.
 
 create table rollup_span (
@@ -39,6 +39,18 @@ create table rollup_group (
 );
 create index rollup_group_first on rollup_group (span_id, by, vendor_id, human_clicks, id) include (filtered_clicks);
 comment on table rollup_group is 'The same for each affiliate, vendor and product (0: links to a shop as a whole), of the counted links to one vendor, or (vendor 0) of all.';
+
+-- Whoever rolls days up, of whatever version, lets go of the spans they lie in.
+create function rollup_span_forget() returns trigger language plpgsql as $$
+begin
+    delete from rollup_span s
+    where exists (select from rolled r where r.kind = 'clicks' and r.day >= s.from_day and r.day < s.to_day);
+    return null;
+end $$;
+create trigger rollup_span_forget_new after insert on rollup_day referencing new table as rolled
+    for each statement execute function rollup_span_forget();
+create trigger rollup_span_forget after update on rollup_day referencing new table as rolled
+    for each statement execute function rollup_span_forget();
 
 -- A product's clicks are those of its links.
 create trigger link_rollup_product after update of product_id on link

@@ -7,8 +7,10 @@
 mod admin;
 mod client;
 mod contender;
+mod crowd;
 mod footprint;
 mod links;
+mod overload;
 mod process;
 mod reply;
 mod report;
@@ -44,6 +46,9 @@ const DRAIN_LIMIT: Duration = Duration::from_mins(2);
 /// How often to look whether they are. Each look costs the redirector half a millisecond, which counts as its own: as
 /// rare as a scrape would be, next to the seconds a drain takes.
 const DRAIN_POLL: Duration = Duration::from_millis(500);
+/// How long a crowd is too large for the edge, and the links it follows: what is short is time and not memory.
+const OVERLOAD: Duration = Duration::from_mins(1);
+const OVERLOAD_LINKS: u64 = 10_000;
 /// More would take days.
 const MAX_ROUNDS: u64 = 1_000;
 const MAX_LINKS: u64 = 20_000_000;
@@ -68,12 +73,8 @@ pub struct Args {
     connections: String,
 
     /// Ask for few links often: Zipf's law with this exponent [default: all alike]
-    #[arg(long, env = "COMPARE_ZIPF", value_name = "EXPONENT", conflicts_with = "uniform")]
+    #[arg(long, env = "COMPARE_ZIPF", value_name = "EXPONENT")]
     zipf: Option<String>,
-
-    /// Ask for all links alike, as without --zipf
-    #[arg(long, env = "COMPARE_UNIFORM")]
-    uniform: bool,
 
     /// Only these servers
     #[arg(long, env = "COMPARE_ONLY", value_name = "NAMES", value_delimiter = ',')]
@@ -94,6 +95,10 @@ pub struct Args {
     /// Instead: memory for each link and time to start, of the redirector alone
     #[arg(long, env = "COMPARE_FOOTPRINT")]
     footprint: bool,
+
+    /// Instead: three times as many shoppers as the redirector can answer, for a minute
+    #[arg(long, env = "COMPARE_OVERLOAD", conflicts_with = "footprint")]
+    overload: bool,
 }
 
 #[derive(Debug)]
@@ -109,7 +114,8 @@ struct Config {
 
 /// Compares, prints a table, and gives the figures.
 pub fn run(args: Args) -> Result<Outcome, Failure> {
-    let (output, footprint, strict) = (args.output.clone(), args.footprint, args.assert);
+    let (output, footprint, overload, strict) =
+        (args.output.clone(), args.footprint, args.overload, args.assert);
     let config = args.validate()?;
     pin_thread(CLIENT_CORE)
         .context("a comparison needs two cores: one for the server, one for the client")?;
@@ -117,6 +123,11 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         let footprint = footprint::measure(config.links)?;
         eprintln!("{}", footprint.table());
         Outcome::new(true, &footprint)?
+    } else if overload {
+        let overload = overload::measure(OVERLOAD_LINKS, OVERLOAD)?;
+        eprintln!("{}", overload.table());
+        overload.missed().for_each(|missed| eprintln!("BOUND MISSED: {missed}"));
+        Outcome::new(overload.missed().next().is_none(), &overload)?
     } else {
         let comparison = compare(&config)?;
         eprintln!("{}", comparison.table());

@@ -131,9 +131,6 @@ async fn roll(stores: &Stores, kind: Kind, (from, to): Span) -> anyhow::Result<b
         Kind::Orders => roll_orders(&mut tx, from, to).await,
     }
     .with_context(|| format!("cannot roll up the {} of {from} to {to}", kind.name()))?;
-    if kind == Kind::Clicks {
-        spans::forget(&mut tx, (from, to)).await.context("cannot let go of spans")?;
-    }
     mark(tx, kind, from, to).await?;
     Ok(true)
 }

@@ -16,7 +16,7 @@ use super::reply::Reply;
 use super::{admin, links};
 
 /// The core the servers run on, one at a time; the client and Redis have the next one.
-const SERVER_CORE: usize = 0;
+pub(super) const SERVER_CORE: usize = 0;
 /// Reading a map of ten million lines takes a while.
 const MAP_LIMIT: Duration = Duration::from_mins(5);
 /// Where system programs are, outside the search path of ordinary users.

@@ -1,7 +1,7 @@
 //! The usual spans, kept by link and by group (migration 17), so that a ranking of a million links reads a few rows.
 //!
-//! A span is made in the same turn as days are rolled up, and only of days that are; whoever rolls one of them up anew lets
-//! go of it ([`forget`]). So a span that is there is right unless one of its days is stale, and readers look at that.
+//! A span is made in the same turn as days are rolled up, and only of days that are; Postgres lets go of it when one of
+//! them is rolled up anew. So a span that is there is right unless one of its days is stale, and readers look at that.
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
@@ -32,12 +32,6 @@ pub(super) async fn keep(stores: &Stores) -> anyhow::Result<bool> {
             .context("cannot let go of a span")?;
     }
     Ok(true)
-}
-
-/// Lets go of the spans that have a day of `[from, to)`, in the transaction that rolls it up anew.
-pub(super) async fn forget(tx: &mut PgConnection, (from, to): Span) -> sqlx::Result<()> {
-    sqlx::query!("delete from rollup_span where from_day < $2 and to_day > $1", from, to).execute(tx).await?;
-    Ok(())
 }
 
 async fn wanted(stores: &Stores) -> sqlx::Result<Vec<Span>> {
