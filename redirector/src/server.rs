@@ -4,12 +4,15 @@ mod connection;
 mod doors;
 mod listen;
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::FutureExt as _;
 use runtime::Pulse;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -21,6 +24,9 @@ pub use self::listen::Listen;
 
 /// After a failed accept (no file descriptors left), long enough not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections taken in before those that are here have their turn. When more come than can be answered, the rest waits in the
+/// kernel's queue, which is short: taken in, they would wait behind one another until all of them have left.
+const AT_ONCE: usize = 64;
 /// Requests under way may take so long after a stop; then their connections are dropped.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -41,7 +47,7 @@ pub fn serve(
         let connections = Rc::new(Connections::new(worker, doors.clone()));
         accept_until(&listener, &connections, pulse, stop).await;
         // Closing the listener resets what waits in its queue, so that is emptied first.
-        while let Some(Ok((socket, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {
+        while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
             connections.open(socket, peer);
         }
         drop(listener);
@@ -57,6 +63,7 @@ async fn accept_until(
     stop: &CancellationToken,
 ) {
     let mut sweep = tokio::time::interval(connection::SWEEP);
+    let mut turn = None;
     loop {
         tokio::select! {
             biased;
@@ -65,15 +72,36 @@ async fn accept_until(
                 connections.sweep();
                 pulse.beat();
             }
-            accepted = listener.accept() => match accepted {
-                Ok((socket, peer)) => connections.open(socket, peer),
-                Err(error) if is_the_peers(&error) => debug!(%error, "a connection ended before it began"),
-                Err(error) => {
-                    warn!(%error, "cannot accept connections");
-                    metrics::counter!("redirector_accept_failures_total").increment(1);
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+            () = over(&mut turn), if turn.is_some() => turn = None,
+            accepted = listener.accept(), if turn.is_none() => {
+                let mut accepted = Some(accepted);
+                for _ in 0..AT_ONCE {
+                    let Some(next) = accepted else { break };
+                    take_in(next, connections).await;
+                    accepted = listener.accept().now_or_never();
                 }
-            },
+                turn = Some(tokio::task::spawn_local(tokio::task::yield_now()));
+            }
+        }
+    }
+}
+
+/// Waits until everybody who was there when the turn began had theirs: tasks run in the order they were woken, so this one
+/// runs after those, looks for what has arrived meanwhile, and runs again after those who were waiting for it.
+async fn over(turn: &mut Option<JoinHandle<()>>) {
+    if let Some(turn) = turn {
+        let _never_fails = turn.await;
+    }
+}
+
+async fn take_in(accepted: std::io::Result<(TcpStream, SocketAddr)>, connections: &Rc<Connections>) {
+    match accepted {
+        Ok((socket, peer)) => connections.open(socket, peer),
+        Err(error) if is_the_peers(&error) => debug!(%error, "a connection ended before it began"),
+        Err(error) => {
+            warn!(%error, "cannot accept connections");
+            metrics::counter!("redirector_accept_failures_total").increment(1);
+            tokio::time::sleep(ACCEPT_PAUSE).await;
         }
     }
 }

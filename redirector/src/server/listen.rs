@@ -8,8 +8,9 @@ use listenfd::ListenFd;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tracing::debug;
 
-/// Connections the kernel completes before we accept them: a second of a burst.
-const BACKLOG: i32 = 4_096;
+/// Connections the kernel completes before we accept them: a burst, and no more than a slow core answers before people leave.
+/// Whoever finds it full is not heard, and knocks again a second later.
+const BACKLOG: i32 = 1_024;
 /// In every kernel, and allowed to everybody.
 const CONGESTION_CONTROL: &[u8] = b"reno";
 
