@@ -2,7 +2,7 @@
 -- was clicked in four or five hours, a few in hundreds (4.8 M rows by hour). No trigger runs: nothing is published.
 set session_replication_role = replica;
 insert into vendor (name) select 'Made-up shop ' || n from generate_series(3, 200) n;
-insert into product (vendor_id, name) select v, 'Made-up product ' || v || '-' || n from generate_series(1, 200) v, generate_series(1, 50) n;
+insert into product (vendor_id, name, destination) select v, 'Made-up product ' || v || '-' || n, 'https://shop.example.com/' || n from generate_series(1, 200) v, generate_series(1, 50) n;
 insert into affiliate (username, name, email, status, approved_at, is_active, country, created_at)
 select 'scale' || n, 'Made-up person ' || n, 'scale' || n || '@example.com', case when n % 50 = 0 then 'pending' else 'approved' end,
        case when n % 50 <> 0 then now() end, n % 1000 <> 7, 'SE', now() - n * interval '5 minutes'
