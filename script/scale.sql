@@ -11,26 +11,27 @@ create temporary table base as
 select (select min(affiliate_id) from affiliate where username like 'scale%') as affiliate,
        (select coalesce(max(link_id), 0) from link) as link,
        (now() at time zone 'UTC')::date as today;
-insert into partnership (vendor_id, affiliate_id, status, joined_at)
-select 1 + (n * 7 + k * 13) % 200, base.affiliate + n, 'active', now() - interval '1 year'
-from base, generate_series(0, 99999) n, generate_series(0, 1) k on conflict do nothing;
 insert into link (code, vendor_id, affiliate_id, product_id, destination, created_at)
 select 'scale-' || lpad(n::text, 7, '0'), v.vendor_id, base.affiliate + n % 100000,
        case when n % 3 > 0 then p.product_id end, 'https://shop.example.com/p/' || n, now() - interval '1 year'
 from base, generate_series(0, 999999) n
 cross join lateral (select 1 + n % 200 as vendor_id) v
 left join lateral (select min(product_id) + n / 200 % 50 as product_id from product where product.vendor_id = v.vendor_id and name like 'Made-up product%') p on true;
+insert into partnership (vendor_id, affiliate_id, status, joined_at)
+select distinct vendor_id, affiliate_id, 'active', now() - interval '1 year' from link, base where link_id > base.link;
 -- The four hours of most links, in the order of time, as flushes bring them.
 insert into click_hourly
 select base.link + 1 + (d * 2741 + h * 114113 + i * 79) % 1000000, (base.today - d)::timestamp at time zone 'UTC' + h * interval '1 hour', 1 + i % 5, i % 3
 from base, generate_series(364, 0, -1) d, generate_series(0, 23) h, generate_series(1, 500) i
 where d > 0 or h <= extract(hour from now() at time zone 'UTC')
+order by d desc, h
 on conflict do nothing;
 -- A few that everybody knows.
 insert into click_hourly
 select base.link + 1 + i * 997, (base.today - d)::timestamp at time zone 'UTC' + h * interval '1 hour', 1 + 2000 / (i + 1), 5
 from base, generate_series(364, 0, -1) d, generate_series(0, 23) h, generate_series(0, 49) i
 where d > 0 or h <= extract(hour from now() at time zone 'UTC')
+order by d desc, h
 on conflict do nothing;
 insert into click_daily_platform
 select link_id, (hour at time zone 'UTC')::date, 1 + link_id % 3, 1 + link_id % 4, 1 + link_id % 5, sum(human_clicks)
@@ -44,4 +45,7 @@ insert into order_daily
 select base.link + 1 + (d * 2741 + i * 79) % 1000000, base.today - d, 'EUR', 1, 1000 + i, 100 + i
 from base, generate_series(364, 0, -1) d, generate_series(1, 1400) i on conflict do nothing;
 set session_replication_role = origin;
+-- Nobody said that days have changed: all of them are added up anew.
+delete from rollup_span;
+delete from rollup_day;
 vacuum analyze;

@@ -12,7 +12,7 @@ use crate::problem::Failure;
 
 pub(crate) use self::answers::{Object, accepted, changed, created, creation, done, json, made, object};
 pub(crate) use self::described::{
-    Called, CurrencyCode, EmailAddress, LinkCode, Message, Millionths, Moment, Number, PageParams,
+    Called, CurrencyCode, EmailAddress, LinkCode, Message, Millionths, Moment, Number, OnlyTrue, PageParams,
     Paragraphs, PerCent, Repeatable, Sought, Versioned, WebAddress, words,
 };
 pub use self::etag::IfMatch;

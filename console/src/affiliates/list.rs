@@ -83,7 +83,7 @@ pub(crate) struct Filter {
 #[utoipa::path(get, path = PATH, tag = "affiliates", params(
     ("status" = inline(Option<Stage>), Query, description = "Only those that are so far"),
     ("is_active" = Option<bool>, Query, description = "Only those that are active, or are not"),
-    ("country" = Option<String>, Query, pattern = "^[A-Za-z]{2}$", description = "Two capitals"),
+    ("country" = Option<String>, Query, pattern = "^[A-Z]{2}$", description = "Two capitals"),
     ("search" = inline(Option<Sought>), Query, description = "The beginning of a username, a name or an address"),
     ("sort" = inline(Option<Sort>), Query, description = "`review`, unless asked otherwise: pending first, then newest"),
     ("from" = inline(Option<Moment>), Query, description = "The first day of figures; 30 days before `to` unless asked otherwise"),

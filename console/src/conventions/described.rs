@@ -57,6 +57,17 @@ impl PartialSchema for Moment {
 
 impl ToSchema for Moment {}
 
+/// `true`, and nothing else: for a list that has no other rows yet.
+pub(crate) struct OnlyTrue;
+
+impl PartialSchema for OnlyTrue {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true])).into()
+    }
+}
+
+impl ToSchema for OnlyTrue {}
+
 /// Anything that Postgres can look for.
 #[derive(ToSchema)]
 #[schema(pattern = r"^[^\u0000]*$")]

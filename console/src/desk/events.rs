@@ -11,7 +11,9 @@ use super::holds::enqueue;
 use super::shape::{NothingFits, vendor_of};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{Asked, Asking, List, Named, Number, Page, PageParams, json, time, unknown_cursor};
+use crate::conventions::{
+    Asked, Asking, List, Named, Number, OnlyTrue, Page, PageParams, json, time, unknown_cursor,
+};
 use crate::db;
 use crate::problem::{Failure, Problem};
 use crate::report::parked::{self, Parked, Place};
@@ -47,7 +49,7 @@ pub(crate) struct Filter {
 
 /// One page of parked events, those that have waited longest first.
 #[utoipa::path(get, path = PATH, tag = "orders", params(
-    ("parked" = bool, Query, description = "`true`: only parked events are listed"),
+    ("parked" = inline(OnlyTrue), Query, description = "`true`: only parked events are listed"),
     ("vendor" = inline(Option<Number>), Query, description = "Only this vendor's"),
     PageParams,
 ), responses(

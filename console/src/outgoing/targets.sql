@@ -6,7 +6,7 @@ select t.target_id,
        t.disabled_at,
        t.disabled_reason,
        t.consecutive_failures,
-       case when t.old_secret_until > clock_timestamp() then t.old_secret_until end as old_secret_until,
+       case when t.old_secret_until > statement_timestamp() then t.old_secret_until end as old_secret_until,
        t.created_at,
        t.vendor_id as vendor_number,
        t.row_version

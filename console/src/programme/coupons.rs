@@ -68,6 +68,8 @@ impl Object for Coupon {
 #[serde(deny_unknown_fields)]
 #[schema(as = CouponWanted)]
 pub(crate) struct Wanted {
+    /// Taken in capitals, whichever are sent.
+    #[schema(pattern = r"^[A-Za-z0-9._%+-]{2,64}$")]
     pub(crate) coupon_code: String,
     #[schema(value_type = LinkCode)]
     pub(crate) link: String,

@@ -4,7 +4,7 @@ with told as (
            case
                when accepted_at is not null then 'accepted'
                when revoked_at is not null then 'revoked'
-               when expires_at <= clock_timestamp() then 'expired'
+               when expires_at <= statement_timestamp() then 'expired'
                when opened_at is not null then 'opened'
                else 'sent'
            end as status

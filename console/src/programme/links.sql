@@ -32,7 +32,7 @@ told as (
     select *,
            case
                when paused_by is not null then 'paused'
-               when expiry_date <= clock_timestamp() then 'expired'
+               when expiry_date <= statement_timestamp() then 'expired'
                else 'active'
            end as status
     from standing

@@ -20,13 +20,13 @@ join affiliate a using (affiliate_id)
 -- the rate in force
 left join lateral (
     select rate_ppm from partnership_rate r
-    where r.vendor_id = p.vendor_id and r.affiliate_id = p.affiliate_id and r.since <= clock_timestamp()
+    where r.vendor_id = p.vendor_id and r.affiliate_id = p.affiliate_id and r.since <= statement_timestamp()
     order by since desc limit 1
 ) r on true
 -- and the one after it
 left join lateral (
     select rate_ppm, since from partnership_rate n
-    where n.vendor_id = p.vendor_id and n.affiliate_id = p.affiliate_id and n.since > clock_timestamp()
+    where n.vendor_id = p.vendor_id and n.affiliate_id = p.affiliate_id and n.since > statement_timestamp()
     order by since limit 1
 ) n on true
 where ($1::text is null or p.public_id = $1)

@@ -70,6 +70,7 @@ pub(crate) struct Wanted {
     pub(crate) name: String,
     #[schema(value_type = WebAddress)]
     pub(crate) destination: String,
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
     pub(crate) price_minor: Option<i64>,
     #[schema(value_type = Option<CurrencyCode>)]
     pub(crate) currency: Option<String>,
@@ -84,7 +85,7 @@ pub(crate) struct Change {
     #[schema(value_type = Option<WebAddress>)]
     pub(crate) destination: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_i64)]
     pub(crate) price_minor: Patch<i64>,
     #[serde(default)]
     #[schema(value_type = Option<CurrencyCode>)]

@@ -17,7 +17,7 @@ join vendor v using (vendor_id)
 -- the override in force
 left join lateral (
     select rate_ppm from product_rate r
-    where r.vendor_id = p.vendor_id and r.product_id = p.product_id and r.since <= clock_timestamp()
+    where r.vendor_id = p.vendor_id and r.product_id = p.product_id and r.since <= statement_timestamp()
     order by since desc limit 1
 ) r on true
 where ($1::text is null or p.public_id = $1)

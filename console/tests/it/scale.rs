@@ -15,6 +15,7 @@ async fn pages_of_a_hundred_thousand_links_stay_quick_and_go_by_an_index() {
         "/links",
         "/links?sort=code",
         "/links?sort=newest",
+        "/v1/links?limit=100",
     ] {
         let answer = quick(path, async || world.get(path).await).await;
         assert_eq!(answer.status, 200, "{path}");
@@ -52,5 +53,15 @@ async fn pages_of_a_hundred_thousand_links_stay_quick_and_go_by_an_index() {
         for table in ["click_hourly", "visit_daily"] {
             assert!(!plan.contains(&format!("Seq Scan on {table}")), "{statement}\n{plan}");
         }
+    }
+    // A list of links, one link, and a search: none of them may look at all links first.
+    let links = include_str!("../../src/programme/links.sql");
+    for execute in [
+        "execute p (null, null, null, null, null, null, null, 101)",
+        "execute p ('wide-000100', null, null, null, null, null, null, 1)",
+        "execute p (null, null, null, null, null, 'wide-0001', null, 26)",
+    ] {
+        let plan = world.plan(links, execute).await;
+        assert!(!plan.contains("Seq Scan on link") && !plan.contains("CTE Scan"), "{execute}\n{plan}");
     }
 }

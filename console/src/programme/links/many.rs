@@ -34,6 +34,7 @@ pub(crate) const COLUMNS: [&str; 6] =
 #[serde(deny_unknown_fields)]
 #[schema(as = LinkBatch)]
 pub(crate) struct Batch {
+    #[schema(min_items = 1, max_items = 500)]
     pub(crate) links: Vec<Wanted>,
 }
 
