@@ -142,7 +142,7 @@ fn rankings() -> Vec<String> {
     let (from, last) = (today() - Days::new(6), today());
     let mut paths = Vec::new();
     for by in ["link", "affiliate", "vendor", "product"] {
-        for order in ["human", "filtered", "orders", "revenue", "commission"] {
+        for order in ["human", "filtered", "revenue"] {
             paths.push(format!("/reports/csv?by_what={by}&sort={order}&from={from}&through={last}"));
         }
     }
