@@ -74,11 +74,10 @@ async fn accept_until(
             }
             () = over(&mut turn), if turn.is_some() => turn = None,
             accepted = listener.accept(), if turn.is_none() => {
-                let mut accepted = Some(accepted);
-                for _ in 0..AT_ONCE {
-                    let Some(next) = accepted else { break };
-                    take_in(next, connections).await;
-                    accepted = listener.accept().now_or_never();
+                take_in(accepted, connections).await;
+                for _ in 1..AT_ONCE {
+                    let Some(accepted) = listener.accept().now_or_never() else { break };
+                    take_in(accepted, connections).await;
                 }
                 turn = Some(tokio::task::spawn_local(tokio::task::yield_now()));
             }
