@@ -10,7 +10,7 @@ BEYOND_SCHEMAS = {
     # Something else must exist, or be in a state.
     "unknown_cursor", "no_such_vendor", "no_such_affiliate", "no_such_product", "no_such_link", "no_such_invitation",
     "unknown_vendor", "invalid_token", "invalid_enrolment", "wrong_code", "product_inactive", "precondition_failed",
-    "idempotency_key_reused",
+    "idempotency_key_reused", "email_taken",
     # Two fields must go together.
     "invalid_range", "repeated_field", "ambiguous", "unexpected", "duplicate", "whose_item", "name_the_items", "other_vendor",
     "too_many_links", "incomplete_price", "role_mismatch", "unexpected_field", "currency_needed",
