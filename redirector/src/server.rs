@@ -74,10 +74,12 @@ async fn accept_until(
             }
             () = over(&mut turn), if turn.is_some() => turn = None,
             accepted = listener.accept(), if turn.is_none() => {
-                take_in(accepted, connections).await;
+                let mut goes_on = take_in(accepted, connections).await;
                 for _ in 1..AT_ONCE {
-                    let Some(accepted) = listener.accept().now_or_never() else { break };
-                    take_in(accepted, connections).await;
+                    // After a failure the sweep comes first: it may free what is missing.
+                    let next = if goes_on { listener.accept().now_or_never() } else { None };
+                    let Some(accepted) = next else { break };
+                    goes_on = take_in(accepted, connections).await;
                 }
                 turn = Some(tokio::task::spawn_local(tokio::task::yield_now()));
             }
@@ -93,7 +95,8 @@ async fn over(turn: &mut Option<JoinHandle<()>>) {
     }
 }
 
-async fn take_in(accepted: std::io::Result<(TcpStream, SocketAddr)>, connections: &Rc<Connections>) {
+/// False when the listener failed, after a pause.
+async fn take_in(accepted: std::io::Result<(TcpStream, SocketAddr)>, connections: &Rc<Connections>) -> bool {
     match accepted {
         Ok((socket, peer)) => connections.open(socket, peer),
         Err(error) if is_the_peers(&error) => debug!(%error, "a connection ended before it began"),
@@ -101,8 +104,10 @@ async fn take_in(accepted: std::io::Result<(TcpStream, SocketAddr)>, connections
             warn!(%error, "cannot accept connections");
             metrics::counter!("redirector_accept_failures_total").increment(1);
             tokio::time::sleep(ACCEPT_PAUSE).await;
+            return false;
         }
     }
+    true
 }
 
 fn is_the_peers(error: &std::io::Error) -> bool {

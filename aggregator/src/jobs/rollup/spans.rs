@@ -10,13 +10,14 @@ use sqlx::PgConnection;
 use super::{SETTLED_HOURS, Span, begin_turn};
 use crate::store::Stores;
 
-/// Makes the spans that are missing, lets go of those nobody asks for any more. False: it is another aggregator's turn.
-pub(super) async fn keep(stores: &Stores) -> anyhow::Result<bool> {
+/// Makes the spans that are missing, lets go of those nobody asks for any more. Leaves it to another aggregator
+/// that has the turn.
+pub(super) async fn keep(stores: &Stores) -> anyhow::Result<()> {
     let wanted = wanted(stores).await.context("cannot ask which spans are to be kept")?;
     let kept = kept(stores).await.context("cannot ask which spans are kept")?;
     let mut missing = 0_u32;
     for span in wanted.iter().filter(|span| !kept.contains(span)) {
-        let Some(mut tx) = begin_turn(stores).await? else { return Ok(false) };
+        let Some(mut tx) = begin_turn(stores).await? else { return Ok(()) };
         let is_made = make(&mut tx, *span)
             .await
             .with_context(|| format!("cannot keep the clicks of {} to {}", span.0, span.1))?;
@@ -31,7 +32,7 @@ pub(super) async fn keep(stores: &Stores) -> anyhow::Result<bool> {
             .await
             .context("cannot let go of a span")?;
     }
-    Ok(true)
+    Ok(())
 }
 
 async fn wanted(stores: &Stores) -> sqlx::Result<Vec<Span>> {
