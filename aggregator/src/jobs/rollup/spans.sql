@@ -1,4 +1,4 @@
--- The spans that are to be kept now and are not yet, as far as their days are rolled up: the last 7, 30, 90 and 365 days with
+-- The spans that are to be kept now, as far as their days are rolled up: the last 7, 30, 90 and 365 days with
 -- today, this month, and the month before. What a console offers (console/src/pages/period.rs).
 -- They end $1 hours after the end of a day, when it is rolled up; what came since is read row by row.
 with clock as (
