@@ -12,7 +12,7 @@ use tracing::info;
 use crate::store::postgres_options;
 
 /// The files of `migrations/`, compiled in.
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+pub static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// Migrates the database at `url`, whose owner it must name.
 pub async fn migrate(url: &str, partitions: Partitions) -> anyhow::Result<()> {

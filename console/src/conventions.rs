@@ -12,8 +12,9 @@ use crate::problem::Failure;
 
 pub(crate) use self::answers::{Object, accepted, changed, created, creation, done, json, made, object};
 pub(crate) use self::described::{
-    Called, CurrencyCode, EmailAddress, LinkCode, Message, Millionths, Moment, Number, OnlyTrue, PageParams,
-    Paragraphs, PerCent, Repeatable, Sought, Versioned, WebAddress, words,
+    BranchCode, Called, CountryLetters, CurrencyCode, EmailAddress, LinkCode, Message, Millionths, Moment,
+    Number, OnlyTrue, PageParams, Paragraphs, PerCent, PhoneNumber, Repeatable, Sought, Versioned,
+    WebAddress, words,
 };
 pub use self::etag::IfMatch;
 pub use self::idempotency::once;

@@ -30,6 +30,7 @@ use axum::Router;
 use axum::routing::get;
 
 pub use self::door::Door;
+pub use self::webhook::judge;
 use crate::openapi::{Routes, routes};
 use crate::server::App;
 

@@ -19,6 +19,7 @@ pub mod orders;
 pub mod parked;
 pub mod payouts;
 pub mod range;
+pub mod received;
 pub mod select;
 pub mod statement;
 pub mod summary;

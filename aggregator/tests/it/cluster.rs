@@ -7,7 +7,7 @@ use aggregator::Stores;
 use aggregator::jobs::conservation::Conservation;
 use aggregator::jobs::flush::{Outcome, flush};
 use aggregator::jobs::publish::{Pace, Repairs, Upkeep, publish_pending, reconcile};
-use aggregator::migrate::migrate;
+use aggregator::migrate::{MIGRATIONS, migrate};
 use common::ids::{LinkId, Partition, Partitions};
 use common::time::Hour;
 use common::wire::{Count, LINKS_GENERATION, PartitionKeys, Stamps, script};
@@ -36,7 +36,7 @@ impl Town {
         let cluster = RedisCluster::start(folder.path()).expect("a cluster");
         let postgres =
             shared_postgres(Path::new(env!("CARGO_TARGET_TMPDIR"))).await.expect("Postgres starts");
-        let owner_url = postgres.create_database().await.expect("a database");
+        let owner_url = postgres.create_migrated_database(&MIGRATIONS).await.expect("a database");
         migrate(&owner_url, PARTITIONS).await.expect("migrated");
         let as_aggregator = format!("{owner_url}?options=-c%20role%3Dlinkledger_aggregator");
         let stores = Stores::open(&as_aggregator, &cluster.aggregator_url, PARTITIONS).expect("good URLs");

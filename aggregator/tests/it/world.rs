@@ -5,7 +5,7 @@ use std::path::Path;
 use aggregator::Stores;
 use aggregator::audit::audit;
 use aggregator::jobs::flush::{Outcome, flush};
-use aggregator::migrate::migrate;
+use aggregator::migrate::{MIGRATIONS, migrate};
 use common::ids::{Partition, Partitions};
 use onebox::servers::{Redis, SharedPostgres, shared_postgres};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
@@ -41,7 +41,7 @@ impl World {
         let redis = Redis::start(folder.path()).expect("Redis starts");
         let postgres =
             shared_postgres(Path::new(env!("CARGO_TARGET_TMPDIR"))).await.expect("Postgres starts");
-        let owner_url = postgres.create_database().await.expect("a database");
+        let owner_url = postgres.create_migrated_database(&MIGRATIONS).await.expect("a database");
         migrate(&owner_url, partitions()).await.expect("migrated");
         let stores = open(&owner_url, &redis.aggregator_url);
         Self { stores, redis, owner_url, postgres: Some(postgres), _folder: folder }
@@ -60,7 +60,7 @@ impl World {
     /// An empty, migrated database beside this one.
     pub(crate) async fn another_database(&self) -> String {
         let postgres = self.postgres.as_ref().expect("a shared Postgres");
-        let url = postgres.create_database().await.expect("a database");
+        let url = postgres.create_migrated_database(&MIGRATIONS).await.expect("a database");
         migrate(&url, partitions()).await.expect("migrated");
         url
     }

@@ -11,22 +11,28 @@ use super::throttle::{self, Subject};
 use crate::audit;
 use crate::auth::session;
 use crate::mail::{self, Mail};
-use crate::problem::Failure;
+use crate::problem::{Failure, unusable};
 use crate::server::App;
 
-/// Sends a link to set a new password, if there is such an account. The answer is the same either way, and does not
-/// wait for what would tell.
+/// Sends a link to set a new password, if there is such an account. To any address the answer is the same either way,
+/// and does not wait for what would tell.
 pub async fn forgot(app: &App, client: Client, typed: &str, now: DateTime<Utc>) -> Result<(), Failure> {
-    throttle::attempt(&app.accounts, &app.vault, Subject::MailsFrom(client.0), now).await?;
     let email = stored_email(typed);
-    if is_email(&email) {
-        let app = app.clone();
-        tokio::spawn(async move {
-            if let Err(failure) = send_reset(&app, &email, now).await {
-                tracing::warn!(%failure, "a link to set a password was not sent");
-            }
-        });
+    // A slip is told, whoever it is about: it says nothing of who has an account.
+    if !is_email(&email) {
+        return Err(unusable(
+            "email",
+            "invalid_email",
+            "`email`: write one address, such as ada@example.com",
+        ));
     }
+    throttle::attempt(&app.accounts, &app.vault, Subject::MailsFrom(client.0), now).await?;
+    let app = app.clone();
+    tokio::spawn(async move {
+        if let Err(failure) = send_reset(&app, &email, now).await {
+            tracing::warn!(%failure, "a link to set a password was not sent");
+        }
+    });
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use self::number::{AccountNumber, BadNumber, bic};
 use super::{find, letters, no_such_affiliate, own_affiliate};
 use crate::api::answer::rfc3339;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{Called, Named, json, now};
+use crate::conventions::{BranchCode, Called, Named, json, now};
 use crate::problem::{BadParameter, Failure, Problem};
 use crate::server::App;
 use crate::vault::{self, Vault};
@@ -41,6 +41,7 @@ pub(crate) struct Sent {
     pub(crate) account_name: String,
     #[schema(example = "DEUTDEFF", pattern = r"^[A-Za-z0-9]{4}[A-Za-z]{2}[A-Za-z0-9]{2}([A-Za-z0-9]{3})?$")]
     pub(crate) swift_bic: Option<String>,
+    #[schema(value_type = Option<BranchCode>)]
     pub(crate) branch_code: Option<String>,
 }
 

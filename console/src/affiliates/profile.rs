@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 use utoipa::ToSchema;
 
-use crate::conventions::{Called, EmailAddress, Paragraphs, WebAddress};
+use crate::conventions::{Called, CountryLetters, EmailAddress, Paragraphs, PhoneNumber, WebAddress};
 use crate::problem::{BadParameter, Failure};
 
 /// Characters of a name, as in Postgres.
@@ -44,10 +44,10 @@ pub(crate) struct Change {
     #[schema(value_type = Option<Called>)]
     pub(crate) name: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<PhoneNumber>)]
     pub(crate) phone: Said,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<CountryLetters>)]
     pub(crate) country: Said,
     #[serde(default)]
     #[schema(value_type = Option<Paragraphs>)]
@@ -74,7 +74,9 @@ pub(crate) struct Application {
     pub(crate) invitation: Option<String>,
     #[schema(value_type = Called)]
     pub(crate) name: String,
+    #[schema(value_type = Option<PhoneNumber>)]
     pub(crate) phone: Option<String>,
+    #[schema(value_type = Option<CountryLetters>)]
     pub(crate) country: Option<String>,
     #[schema(value_type = Option<Paragraphs>)]
     pub(crate) bio: Option<String>,

@@ -106,6 +106,21 @@ pub(crate) struct Message(String);
 #[schema(max_length = 2000, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$")]
 pub(crate) struct Paragraphs(String);
 
+/// A telephone number: five to twenty digits, and what people put between them. Blank: none.
+#[derive(ToSchema)]
+#[schema(max_length = 40, pattern = r"^ *$|^[ +().-]*([0-9][ +().-]*){5,20}$", example = "+46 70 123 45 67")]
+pub(crate) struct PhoneNumber(String);
+
+/// A country, two letters of ISO 3166. Blank: none.
+#[derive(ToSchema)]
+#[schema(pattern = r"^ *$|^[A-Za-z]{2}$", example = "SE")]
+pub(crate) struct CountryLetters(String);
+
+/// What tells a bank's branches apart: a sort code, a routing number. Blank: none.
+#[derive(ToSchema)]
+#[schema(pattern = r"^[A-Za-z0-9 -]{0,20}$", example = "12-34-56")]
+pub(crate) struct BranchCode(String);
+
 /// An e-mail address.
 #[derive(ToSchema)]
 #[schema(max_length = 254, format = Email, example = "ada@example.com")]

@@ -298,6 +298,14 @@ async fn links_in_mails_are_good_once_and_for_a_while() {
         let answer = world.say("POST", "/v1/password-resets", &[], &json!({"email": email})).await;
         assert_eq!((answer.status, answer.body.as_str()), (202, "{\"object\":\"mail_request\"}"), "{email}");
     }
+    for slip in ["ada", "ada@", &format!("{}@example.com", "a".repeat(250))] {
+        let answer = world.say("POST", "/v1/password-resets", &[], &json!({"email": slip})).await;
+        assert_eq!(
+            (answer.status, &answer.json()["errors"][0]["code"]),
+            (422, &json!("invalid_email")),
+            "{slip}"
+        );
+    }
     for _ in 0..100 {
         if world.count("select count(*) from mail where subject like 'Set a new%'").await == 1 {
             break;

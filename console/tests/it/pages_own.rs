@@ -331,7 +331,7 @@ async fn a_vendor_sets_its_shop_up() {
     says(
         &world.get_as(&shop, "/integration").await,
         200,
-        &["/clk.js", "/v1/orders", "There is no address yet"],
+        &["/clk.js", "/v1/orders", "There is no address yet", "Nothing has arrived yet"],
     );
     let made = submit(&world, &shop, "/integration", &[("source", "postback")]).await;
     says(&made, 201, &["The secret for Tracker", "/v1/postback/"]);
@@ -349,6 +349,9 @@ async fn a_vendor_sets_its_shop_up() {
         "select count(*) from order_event where vendor_id = 1 and order_ref like 'TEST-%' and parked is null",
     );
     assert_eq!(tried.await, 2, "it is placed, and cancelled");
+    let page = world.get_as(&shop, "/integration").await;
+    says(&page, 200, &["Placed", "Cancelled", "TEST-", "One HTTP call", "Taken in"]);
+    says(&world.get_as(&other, "/integration").await, 200, &["Nothing has arrived yet"]);
     let mara = world.signed_in(For::Affiliate(1)).await;
     assert_eq!(world.get_as(&mara, "/integration").await.status, 404);
     assert_eq!(submit(&world, &mara, "/integration/test", &[]).await.status, 404);

@@ -16,9 +16,13 @@ use onebox::servers::{SharedPostgres, shared_postgres};
 use runtime::{Secret, Shutdown, clock};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+/// What every database here has.
+static SCHEMA: Migrator = sqlx::migrate!("../migrations");
 
 /// What the console seals with.
 const SECRET: &str = "5ea1ed0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d";
@@ -43,7 +47,7 @@ impl World {
     pub(crate) async fn empty() -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let postgres = shared_postgres(folder).await.expect("a private Postgres; apt-get install postgresql");
-        let url = postgres.create_database().await.expect("a database");
+        let url = postgres.create_migrated_database(&SCHEMA).await.expect("a database");
         let owner = migrated(&url).await;
         let (console, shutdown) = console_over(&url).await;
         Self { owner, console, url, shutdown, _postgres: postgres }
@@ -241,7 +245,7 @@ pub(crate) fn seal() -> Seal {
 /// Applies the schema and keeps a connection as the owner.
 pub(crate) async fn migrated(url: &str) -> PgPool {
     let owner = PgPoolOptions::new().max_connections(2).connect(url).await.expect("a connection");
-    sqlx::migrate!("../migrations").run(&owner).await.expect("the schema");
+    SCHEMA.run(&owner).await.expect("the schema");
     let reader = format!(
         "insert into account (account_id, email, name, role) values ('acc_reader', 'reader@example.com', 'Rita Reader', 'admin'); \
          insert into session values (sha256('{READER}'), 'acc_reader', now(), now(), now())"

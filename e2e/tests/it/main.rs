@@ -13,6 +13,7 @@ mod disks;
 mod doctor;
 mod edge;
 mod flush_million;
+mod fuzz;
 mod house;
 mod import;
 mod journeys;

@@ -157,9 +157,14 @@ impl Drop for Postgres {
 
 /// Makes an empty database on the server at `url`. `name` must be a plain identifier.
 pub(super) async fn create_database(url: &str, name: &str) -> anyhow::Result<()> {
+    create_copy(url, name, "template1").await
+}
+
+/// Makes a copy of the database `model`, which nobody may be connected to. Names must be plain identifiers.
+pub(super) async fn create_copy(url: &str, name: &str, model: &str) -> anyhow::Result<()> {
     let mut connection =
         sqlx::PgConnection::connect(url).await.context("cannot connect to the test's postgres")?;
-    let statement = sqlx::AssertSqlSafe(format!("create database {name}"));
+    let statement = sqlx::AssertSqlSafe(format!("create database {name} template {model}"));
     sqlx::raw_sql(statement)
         .execute(&mut connection)
         .await

@@ -4,20 +4,26 @@ use askama::Template;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::SubsecRound as _;
+use chrono::{DateTime, SubsecRound as _, Utc};
 
 use super::can_be_mended;
 use crate::api::answer::rfc3339;
+use crate::db;
 use crate::intake::trial;
 use crate::keys::EndpointSource;
 use crate::keys::own::{self, Endpoint};
 use crate::pages::form::Fields;
-use crate::pages::markup::Day;
+use crate::pages::format;
+use crate::pages::markup::{Ago, Badge, Day};
 use crate::pages::render;
 use crate::pages::shell::{Frame, Place};
 use crate::pages::visit::Visit;
 use crate::problem::Failure;
+use crate::report::received::{self, Received};
 use crate::server::App;
+
+/// Reports that are shown: enough to see that one has arrived. The rest stand with their orders.
+const SHOWN: i64 = 10;
 
 /// The systems that report, as they are stored, and as people call them.
 const SOURCES: [(EndpointSource, &str, &str); 5] = [
@@ -41,8 +47,21 @@ struct IntegrationPage {
     secret: Option<(String, &'static str)>,
     /// What the order is called that was just tried.
     tried: Option<String>,
+    /// The newest reports, newest first.
+    received: Vec<Report>,
     /// An instant to report an order at, as the API reads it.
     sample_time: String,
+}
+
+struct Report {
+    kind: String,
+    event_id: String,
+    order_ref: String,
+    /// Where the order is. `None`: it was not worked out yet.
+    order: Option<String>,
+    way: &'static str,
+    since: Ago,
+    state: Badge,
 }
 
 struct Row {
@@ -98,6 +117,9 @@ pub(super) async fn try_out(State(app): State<App>, visit: Visit, request: Reque
 
 async fn page(app: &App, visit: &Visit, fields: Fields) -> Result<IntegrationPage, Failure> {
     let endpoints = own::endpoints(app, &visit.caller).await?;
+    let mut snapshot = db::tenant_snapshot(app, &visit.caller).await?;
+    let received = received::newest(&mut snapshot, SHOWN).await?;
+    snapshot.commit().await?;
     let base = app.front.base_url();
     Ok(IntegrationPage {
         frame: visit.frame(Place::Integration),
@@ -106,9 +128,30 @@ async fn page(app: &App, visit: &Visit, fields: Fields) -> Result<IntegrationPag
         endpoints: endpoints.into_iter().map(|endpoint| Row::new(&endpoint, &base)).collect(),
         secret: None,
         tried: None,
+        received: received.into_iter().map(|report| Report::new(report, visit.now)).collect(),
         sample_time: rfc3339(visit.now.trunc_subsecs(0)),
         base,
     })
+}
+
+impl Report {
+    fn new(report: Received, now: DateTime<Utc>) -> Self {
+        let state = match (report.is_parked, &report.order_id) {
+            (true, _) => Badge { word: "Waits for a look", class: "wait" },
+            (false, None) => Badge { word: "Taken in", class: "done" },
+            (false, Some(_)) => Badge { word: "Counted", class: "good" },
+        };
+        let way = SOURCES.iter().find(|(_, name, _)| *name == report.source);
+        Self {
+            kind: format::word(&report.kind),
+            order: report.order_id.map(|id| format!("/orders/{id}")),
+            event_id: report.event_id,
+            order_ref: report.order_ref,
+            way: way.map_or("One HTTP call", |(_, _, words)| words),
+            since: Ago::new(report.received_at, now),
+            state,
+        }
+    }
 }
 
 impl Row {
