@@ -29,6 +29,9 @@ const MAX_ACCOUNTS: u32 = 6;
 /// How long a request waits for a connection before it is told that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Memory of one step of a statement: a month's orders of a large programme are added up in it, and not on disk.
+const STEP_MEMORY: &str = "16MB";
+
 /// How long one statement may run, in milliseconds. The slowest page must not be one that only burdens Postgres.
 const STATEMENT_TIMEOUT_MS: &str = "5000";
 
@@ -96,6 +99,7 @@ pub fn pool(options: PgConnectOptions, purpose: Purpose) -> PgPool {
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
         ("timezone", "UTC"),
         ("plan_cache_mode", purpose.plans()),
+        ("work_mem", STEP_MEMORY),
     ]);
     PgPoolOptions::new()
         .max_connections(purpose.connections())

@@ -8,7 +8,7 @@ by_row as (
            sum(d.orders) as orders, sum(d.revenue_minor) as revenue, sum(d.commission_minor) as commission
     from order_daily d
     left join link l using (link_id)
-    left join affiliate a using (affiliate_id)
+    left join affiliate a on a.affiliate_id = l.affiliate_id
     where coalesce(a.is_active, true) and d.day in (select day from closed)
     group by grouping sets ((l.vendor_id, d.day, d.currency), (d.day, d.currency))
     having grouping(l.vendor_id) = 1 or l.vendor_id is not null

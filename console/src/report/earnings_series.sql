@@ -6,18 +6,17 @@ with open as materialized (
 ), earned as (
     select r.day, r.currency, r.orders, r.revenue_minor, r.commission_minor
     from rollup_order r
-    where r.vendor_id = coalesce(tenant_vendor(), 0) and r.day >= $1 and r.day < $2
+    where tenant_affiliate() is null and r.vendor_id = coalesce(tenant_vendor(), 0) and r.day >= $1 and r.day < $2
       and not exists (select from open where r.day >= begins and r.day < ends)
     union all
     select d.day, d.currency, d.orders, d.revenue_minor, d.commission_minor
     from open
     cross join lateral (
-        select o.link_id, o.day, o.currency, o.orders, o.revenue_minor, o.commission_minor
+        select o.affiliate_id, o.day, o.currency, o.orders, o.revenue_minor, o.commission_minor
         from order_daily o where o.day >= open.begins and o.day < open.ends
     ) d
-    where not exists (
-        select from link l join affiliate a using (affiliate_id) where l.link_id = d.link_id and not a.is_active
-    )
+    where tenant_affiliate() is null
+      and not exists (select from affiliate a where a.affiliate_id = d.affiliate_id and not a.is_active)
     union all
     select d.day, d.currency, d.orders, d.revenue_minor, d.commission_minor
     from order_daily d

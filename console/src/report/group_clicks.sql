@@ -1,7 +1,7 @@
 -- Clicks in [$1, $2) by $4: affiliate, vendor, product or link. The first $6 with the most human ($5) or filtered clicks; or
 -- those named in $8, whether clicked or not. Affiliates that are switched off are left out, as in summary.sql.
 -- The span $7 keeps what was clicked before $3 (migration 17). What came since is few rows: who is first in all is first in
--- the span, or was clicked since. Without a span, $3 is $1 and all is read by row.
+-- the span, or was clicked since. Without a span, $3 is $1 and all is read by row. $9: the vendor whose groups these are, or 0.
 -- An affiliate's own links are few: their hours are read by the primary key.
 with counted as (
     select link_id, sum(human_clicks)::bigint as human, sum(filtered_clicks)::bigint as filtered
@@ -27,13 +27,13 @@ with counted as (
 ), first as (
     (select link_id as id
      from rollup_link
-     where $8::bigint[] is null and $4 = 'link' and span_id = $7::integer and is_counted
+     where tenant_affiliate() is null and $8::bigint[] is null and $4 = 'link' and span_id = $7::integer and is_counted
      order by case when $5::boolean then human_clicks else filtered_clicks end desc, human_clicks desc, link_id desc
      limit $6)
     union all
     (select id
      from rollup_group
-     where $8 is null and $4 <> 'link' and span_id = $7 and by = $4 and vendor_id = coalesce(tenant_vendor(), 0)
+     where tenant_affiliate() is null and $8 is null and $4 <> 'link' and span_id = $7 and by = $4 and vendor_id = $9::bigint
      order by case when $5 then human_clicks else filtered_clicks end desc, human_clicks desc, id desc
      limit $6)
 ), candidate as (
@@ -49,7 +49,7 @@ with counted as (
     from candidate
     left join since s on s.id = candidate.id
     left join rollup_link l on $4 = 'link' and l.span_id = $7 and l.link_id = candidate.id
-    left join rollup_group g on $4 <> 'link' and g.span_id = $7 and g.by = $4 and g.vendor_id = coalesce(tenant_vendor(), 0)
+    left join rollup_group g on $4 <> 'link' and g.span_id = $7 and g.by = $4 and g.vendor_id = $9
                             and g.id = candidate.id
 )
 select id as "id!", human as "human!", filtered as "filtered!"

@@ -1,38 +1,61 @@
 -- Orders and money of the days [$1, $2) by $3: affiliate, vendor, product or link. The first $6 with the most orders, revenue
 -- or commission ($4; amounts in the currency $5); or those named in $7. Affiliates that are switched off are left out, as in
 -- summary.sql.
--- Those of a few links, or of affiliates, who have few, are read by the primary key, as are an affiliate's own; else all days.
-with few as materialized (
+-- Vendors' days are rolled up, but for the open ones. Those of a few links, or of affiliates, who have few, are read by the
+-- primary key, as are an affiliate's own; others all by day.
+with open as materialized (
+    select begins, ends from rollup_open('orders', $1, $2) where tenant_affiliate() is null and $3::text = 'vendor'
+), few as materialized (
     select array(
         select link_id
         from link
-        where ($3::text = 'link' and link_id = any ($7::bigint[]))
+        where ($3 = 'link' and link_id = any ($7::bigint[]))
            or ($3 = 'affiliate' and affiliate_id = any ($7))
            or affiliate_id = tenant_affiliate()
     ) as links
     where tenant_affiliate() is not null or ($7 is not null and $3 in ('link', 'affiliate'))
-), earned as (
-    select link_id, currency, orders, revenue_minor, commission_minor
-    from order_daily
-    where tenant_affiliate() is null and ($7 is null or $3 not in ('link', 'affiliate')) and day >= $1 and day < $2
+), daily as (
+    select d.link_id, d.vendor_id, d.affiliate_id, d.product_id, d.currency, d.orders, d.revenue_minor, d.commission_minor
+    from open
+    cross join lateral (select * from order_daily o where o.day >= open.begins and o.day < open.ends) d
+    where tenant_affiliate() is null
     union all
-    select d.link_id, d.currency, d.orders, d.revenue_minor, d.commission_minor
+    select link_id, vendor_id, affiliate_id, product_id, currency, orders, revenue_minor, commission_minor
+    from order_daily
+    where tenant_affiliate() is null and $3 <> 'vendor' and ($7 is null or $3 = 'product') and day >= $1 and day < $2
+    union all
+    select d.link_id, d.vendor_id, d.affiliate_id, d.product_id, d.currency, d.orders, d.revenue_minor, d.commission_minor
     from few
     cross join lateral unnest(few.links) as of (link_id)
     join order_daily d on d.link_id = of.link_id and d.day >= $1 and d.day < $2
-), by_link as (
-    select link_id, currency, sum(orders)::bigint as orders, sum(revenue_minor)::bigint as revenue,
-           sum(commission_minor)::bigint as commission
+), earned as (
+    select case $3 when 'affiliate' then d.affiliate_id when 'vendor' then d.vendor_id
+                   when 'product' then coalesce(d.product_id, 0) else d.link_id end as id,
+           d.currency, d.orders, d.revenue_minor, d.commission_minor
+    from daily d
+    where d.vendor_id is not null -- nobody's
+      and not exists (select from affiliate a where a.affiliate_id = d.affiliate_id and not a.is_active and tenant_affiliate() is null)
+    union all
+    select r.vendor_id, r.currency, r.orders, r.revenue_minor, r.commission_minor
+    from rollup_order r
+    where tenant_affiliate() is null and $3 = 'vendor' and r.vendor_id > 0 and r.day >= $1 and r.day < $2
+      and ($7 is null or r.vendor_id = any ($7))
+      and not exists (select from open where r.day >= begins and r.day < ends)
+), first as (
+    select id,
+           case $4::text when 'orders' then sum(orders)
+                         when 'revenue' then coalesce(sum(revenue_minor) filter (where currency = $5), 0)
+                         else coalesce(sum(commission_minor) filter (where currency = $5), 0) end as worth
     from earned
-    group by link_id, currency
+    where $7 is null or id = any ($7)
+    group by id
+    order by worth desc, id desc
+    limit $6
 ), by_currency as (
-    select case $3 when 'affiliate' then l.affiliate_id when 'vendor' then l.vendor_id
-                   when 'product' then coalesce(l.product_id, 0) else l.link_id end as id,
-           e.currency, sum(e.orders)::bigint as orders, sum(e.revenue)::bigint as revenue, sum(e.commission)::bigint as commission
-    from by_link e
-    join link l using (link_id)
-    where not exists (select from affiliate a where a.affiliate_id = l.affiliate_id and not a.is_active and tenant_affiliate() is null)
-    group by 1, 2
+    select id, currency, sum(orders)::bigint as orders, sum(revenue_minor)::bigint as revenue, sum(commission_minor)::bigint as commission
+    from earned
+    where id in (select id from first)
+    group by id, currency
 )
 select id as "id!",
        array_agg(currency order by currency) as "currencies!",
@@ -40,9 +63,6 @@ select id as "id!",
        array_agg(revenue order by currency) as "revenues!",
        array_agg(commission order by currency) as "commissions!"
 from by_currency
-where $7 is null or id = any ($7)
-group by id
-order by case $4::text when 'orders' then sum(orders)::bigint
-                       when 'revenue' then coalesce(sum(revenue) filter (where currency = $5), 0)::bigint
-                       else coalesce(sum(commission) filter (where currency = $5), 0)::bigint end desc, id desc
-limit $6
+join first using (id)
+group by id, worth
+order by worth desc, id desc

@@ -179,7 +179,8 @@ impl Asked<'_> {
             self.order != Order::Filtered,
             limit,
             self.kept.id,
-            of
+            of,
+            self.kept.vendor_id
         )
         .fetch_all(&mut *self.conn)
         .await?;

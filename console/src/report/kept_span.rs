@@ -11,18 +11,18 @@ pub(super) struct KeptSpan {
     pub(super) id: Option<i32>,
     /// The end of what is kept: the beginning of the range when nothing is.
     pub(super) until: DateTime<Utc>,
+    /// Whose groups the caller reads: a vendor's number, or 0 for the programme's.
+    pub(super) vendor_id: i64,
 }
 
 /// The kept span of `range`. Only whole days are kept, and only the spans that people usually ask for.
 pub(super) async fn of(conn: &mut PgConnection, range: &Range) -> sqlx::Result<KeptSpan> {
-    let nothing = KeptSpan { id: None, until: range.from };
-    if range.from.time() != NaiveTime::MIN {
-        return Ok(nothing);
-    }
     let (from, to) = (range.from.date_naive(), range.to.date_naive());
-    let found = sqlx::query_file!("src/report/kept_span.sql", from, to).fetch_optional(conn).await?;
-    Ok(found.map_or(nothing, |span| KeptSpan {
-        id: Some(span.span_id),
-        until: span.to_day.and_time(NaiveTime::MIN).and_utc(),
-    }))
+    let found = sqlx::query_file!("src/report/kept_span.sql", from, to).fetch_one(conn).await?;
+    let kept = found.span_id.zip(found.to_day).filter(|_| range.from.time() == NaiveTime::MIN);
+    Ok(KeptSpan {
+        id: kept.map(|(id, _)| id),
+        until: kept.map_or(range.from, |(_, to_day)| to_day.and_time(NaiveTime::MIN).and_utc()),
+        vendor_id: found.vendor_id,
+    })
 }

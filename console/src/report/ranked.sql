@@ -18,7 +18,8 @@ with since as (
     select k.link_id, case when $3 then k.human_clicks else k.filtered_clicks end as clicks
     from rollup_link k
     join link l using (link_id)
-    where k.span_id = $8::integer
+    where tenant_affiliate() is null
+      and k.span_id = $8::integer
       and starts_with(l.code, $4)
       and (case when $3 then k.human_clicks else k.filtered_clicks end, k.link_id) < ($5, $6)
       and not exists (select from since s where s.link_id = k.link_id)

@@ -5,7 +5,7 @@ with open as materialized (
 )
 select r.sketch as "sketch!"
 from rollup_visit r
-where r.vendor_id = coalesce(tenant_vendor(), 0) and r.day >= $1 and r.day < $2
+where tenant_affiliate() is null and r.vendor_id = coalesce(tenant_vendor(), 0) and r.day >= $1 and r.day < $2
   and not exists (select from open where r.day >= begins and r.day < ends)
 union all
 select v.sketch

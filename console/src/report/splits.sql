@@ -40,7 +40,7 @@ with open as materialized (
 ), part as (
     select r.split, r.code, r.human_clicks
     from rollup_split r
-    where r.vendor_id = coalesce(tenant_vendor(), 0) and r.day >= $1 and r.day < $2
+    where tenant_affiliate() is null and r.vendor_id = coalesce(tenant_vendor(), 0) and r.day >= $1 and r.day < $2
       and not exists (select from open where r.day >= begins and r.day < ends)
     union all
     select v.split, v.code, p.human_clicks

@@ -11,7 +11,8 @@ with open as materialized (
 ), counted as (
     select r.hour, r.human_clicks, r.filtered_clicks
     from rollup_click r
-    where r.vendor_id = coalesce(tenant_vendor(), 0)
+    where tenant_affiliate() is null
+      and r.vendor_id = coalesce(tenant_vendor(), 0)
       and r.hour >= $1
       and r.hour < $2
       and not exists (select from open where (r.hour at time zone 'UTC')::date >= begins and (r.hour at time zone 'UTC')::date < ends)
