@@ -100,6 +100,8 @@ pub fn pool(options: PgConnectOptions, purpose: Purpose) -> PgPool {
         ("timezone", "UTC"),
         ("plan_cache_mode", purpose.plans()),
         ("work_mem", STEP_MEMORY),
+        // Workers take longer to start than most statements run, and take the cores of other people's reports.
+        ("max_parallel_workers_per_gather", "0"),
     ]);
     PgPoolOptions::new()
         .max_connections(purpose.connections())

@@ -22,7 +22,7 @@ with since as (
       and k.span_id = $8::integer
       and starts_with(l.code, $4)
       and (case when $3 then k.human_clicks else k.filtered_clicks end, k.link_id) < ($5, $6)
-      and not exists (select from since s where s.link_id = k.link_id)
+      and k.link_id not in (select link_id from since)
     order by case when $3 then k.human_clicks else k.filtered_clicks end desc, k.link_id desc
     limit $7
 ), clicked as (
