@@ -42,8 +42,12 @@ from click_hourly, base where link_id > base.link group by 1, 2 order by 2;
 insert into visit_daily select distinct on (day, link_id % 300) link_id, day, '\x48594c4c0100000003000000000000807fff'::bytea, 3
 from click_daily_origin, base where link_id > base.link;
 insert into order_daily
-select base.link + 1 + (d * 2741 + i * 79) % 1000000, base.today - d, 'EUR', 1, 1000 + i, 100 + i
-from base, generate_series(364, 0, -1) d, generate_series(1, 1400) i on conflict do nothing;
+select l.link_id, base.today - d, 'EUR', 1, 1000 + i, 100 + i, l.vendor_id, l.affiliate_id, l.product_id
+from base
+cross join generate_series(364, 0, -1) d
+cross join generate_series(1, 1400) i
+join link l on l.link_id = base.link + 1 + (d * 2741 + i * 79) % 1000000
+on conflict do nothing;
 set session_replication_role = origin;
 -- Nobody said that days have changed: all of them are added up anew.
 delete from rollup_span;

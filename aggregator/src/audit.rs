@@ -87,6 +87,7 @@ pub async fn audit(stores: &Stores) -> anyhow::Result<Vec<Finding>> {
         "every payout line's payment = its cash" => "src/audit/payouts_are_cash.sql",
         "every order's payment = its cash" => "src/audit/orders_are_paid_in_cash.sql",
         "every link and day = the sum of its orders" => "src/audit/days_are_orders.sql",
+        "every link and day of orders is whose the link is" => "src/audit/days_are_of_their_links.sql",
         "every link's commission = its expense" => "src/audit/days_are_ledger.sql",
         "every rolled-up hour = the clicks of its rows" => "src/audit/rollups_are_clicks.sql",
         "every rolled-up day's splits = its human clicks" => "src/audit/rollups_are_splits.sql",

@@ -54,6 +54,8 @@ async fn every_planted_damage_is_found() {
         ("update order_daily set orders = orders + 1 where link_id = 1", "days_are_orders"),
         ("delete from order_daily where link_id = 2", "days_are_orders"),
         ("update order_daily set commission_minor = commission_minor + 1 where link_id = 1", "days_are_ledger"),
+        ("update order_daily set affiliate_id = affiliate_id + 1 where link_id = 1", "days_are_of_their_links"),
+        ("update order_daily set vendor_id = null where link_id = 1", "days_are_of_their_links"),
         ("update ledger_entry set vendor_id = 2 where order_ref = 'A-0'", "one_vendor"),
         ("update customer_order set link_id = 4 where order_ref = 'A-0'", "one_vendor"),
         ("update customer_order set event_count = event_count - 1 where order_ref = 'A-0'", "events_are_folded"),

@@ -194,7 +194,7 @@ fn nothing_points_at_this_machine_or_at_a_registry() {
     for path in files() {
         let Ok(text) = fs::read_to_string(root().join(&path)) else { continue };
         assert!(!text.contains(&format!("{home}/")), "{}: holds a path of this machine", path.display());
-        for host in hosts.iter().filter(|_| path != Path::new("Cargo.lock")) {
+        for host in hosts.iter().filter(|_| path.file_name() != Some("Cargo.lock".as_ref())) {
             assert!(!text.contains(host), "{}: names a registry's host", path.display());
         }
     }
