@@ -33,7 +33,7 @@ BEYOND_SCHEMAS = {
 NEEDED_BESIDE = {
     ("missing", "currency"), ("missing", "refund"), ("missing", "chargeback"), ("missing", "reversal"),
     ("missing_field", "rate"), ("missing_field", "destination"), ("missing_field", "vendor_id"), ("missing_field", "affiliate_id"),
-    ("missing_field", "product_id"), ("missing_field", "response_message"), ("note_needed", "note"), ("too_few", "rows"),
+    ("missing_field", "product_id"), ("missing_field", "document_type"), ("missing_field", "response_message"), ("note_needed", "note"), ("too_few", "rows"),
     # What may be subscribed to depends on who asks.
     ("unknown_value", "topics"),
 }  # fmt: skip

@@ -416,10 +416,11 @@ async fn record(
 fn operators_role(account: &Account, wanted: &str) -> Result<Role, Failure> {
     let operator = |role: &Role| matches!(role, Role::Admin | Role::Reviewer | Role::Finance);
     let is_operator = Role::from_name(&account.role).is_some_and(|role| operator(&role));
-    let wanted = Role::from_name(wanted).filter(operator).filter(|_| is_operator);
-    wanted.ok_or_else(|| {
+    let known = Role::from_name(wanted);
+    known.filter(operator).filter(|_| is_operator).ok_or_else(|| {
+        let code = if known.is_some() { "role_mismatch" } else { "unknown_value" };
         let words = "an operator can become admin, reviewer or finance; a vendor or an affiliate stays one";
-        Failure::Content(vec![wrong("role", "unknown_value", words)])
+        Failure::Content(vec![wrong("role", code, words)])
     })
 }
 

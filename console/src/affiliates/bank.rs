@@ -39,7 +39,10 @@ pub(crate) struct Sent {
     pub(crate) account_number: String,
     #[schema(value_type = Called)]
     pub(crate) account_name: String,
-    #[schema(example = "DEUTDEFF", pattern = r"^[A-Za-z0-9]{4}[A-Za-z]{2}[A-Za-z0-9]{2}([A-Za-z0-9]{3})?$")]
+    #[schema(
+        example = "DEUTDEFF",
+        pattern = r"^ *$|^[A-Za-z0-9]{4}[A-Za-z]{2}[A-Za-z0-9]{2}([A-Za-z0-9]{3})?$"
+    )]
     pub(crate) swift_bic: Option<String>,
     #[schema(value_type = Option<BranchCode>)]
     pub(crate) branch_code: Option<String>,

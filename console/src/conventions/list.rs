@@ -49,9 +49,9 @@ impl<T> List<T> {
         Self { object: "list", url: url.into(), has_more: false, next_cursor: None, data }
     }
 
-    /// A page without a row.
-    pub(crate) fn empty(url: impl Into<String>) -> Self {
-        Self::whole(url, Vec::new())
+    /// The page of a list in which nothing fits. It has no row to go on behind.
+    pub(crate) fn of_nothing(url: impl Into<String>, page: &Page) -> Result<Self, Failure> {
+        if page.after.is_none() { Ok(Self::whole(url, Vec::new())) } else { Err(unknown_cursor()) }
     }
 }
 

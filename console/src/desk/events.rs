@@ -100,7 +100,7 @@ pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<
     caller.require(Scope::HoldsReview)?;
     let vendor = match vendor_of(caller, filter.vendor_id) {
         Ok(vendor) => vendor,
-        Err(NothingFits) => return Ok(List::empty(PATH)),
+        Err(NothingFits) => return List::of_nothing(PATH, &filter.page),
     };
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let after: Option<Place> = match &filter.page.after {

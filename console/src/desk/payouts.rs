@@ -253,7 +253,7 @@ pub(crate) async fn page(app: &App, caller: &Caller, asked: &Batches) -> Result<
     may_look(caller)?;
     let filter = match vendor_of(caller, asked.filter.vendor_id) {
         Ok(vendor_id) => Filter { vendor_id, ..asked.filter.clone() },
-        Err(NothingFits) => return Ok(List::empty(PATH)),
+        Err(NothingFits) => return List::of_nothing(PATH, &asked.page),
     };
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let after = match &asked.page.after {

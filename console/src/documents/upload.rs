@@ -37,8 +37,9 @@ const TURN: Duration = Duration::from_secs(1);
 #[schema(as = DocumentForm)]
 #[expect(dead_code, reason = "it only describes what is read piece by piece")]
 struct Form {
-    /// `identity`, `address`, `tax`, `bank`, `company` or `other`.
-    document_type: String,
+    /// Which proof it is, unless the address says it.
+    #[schema(value_type = Option<Type>, inline)]
+    document_type: Option<String>,
     /// JPG, PNG, WEBP or PDF, 5 MB at most.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,

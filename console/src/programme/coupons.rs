@@ -197,7 +197,7 @@ pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let (vendor, affiliate) = (filter.vendor.as_deref(), filter.affiliate.as_deref());
     let Some(to) = Narrowed::to(&mut snapshot, vendor, affiliate, None).await? else {
-        return Ok(List::empty(PATH));
+        return List::of_nothing(PATH, &filter.page);
     };
     let after = match &filter.page.after {
         None => None,

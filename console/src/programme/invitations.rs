@@ -233,7 +233,7 @@ pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<
     caller.require_shop_side()?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let Some(to) = Narrowed::to(&mut snapshot, filter.vendor.as_deref(), None, None).await? else {
-        return Ok(List::empty(PATH));
+        return List::of_nothing(PATH, &filter.page);
     };
     let after = match &filter.page.after {
         None => None,

@@ -245,7 +245,7 @@ pub(crate) async fn page(app: &App, caller: &Caller, filter: &Filter) -> Result<
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let (vendor, affiliate) = (filter.vendor.as_deref(), filter.affiliate.as_deref());
     let to = Narrowed::to(&mut snapshot, vendor, affiliate, filter.product.as_deref()).await?;
-    let Some(to) = to else { return Ok(List::empty(PATH)) };
+    let Some(to) = to else { return List::of_nothing(PATH, &filter.page) };
     let after = match &filter.page.after {
         None => None,
         Some(code) => Some(one(&mut snapshot, code).await?.ok_or_else(unknown_cursor)?.number),

@@ -5,7 +5,29 @@ use serde_json::{Value, json};
 use crate::orders_world::{
     NORDLICHT, OVERSEER, PROGRAMME, READER, REVIEWER, REVOKED, SECOND, SHOP, all_pages, column,
 };
-use crate::support::World;
+use crate::support::{World, send};
+
+#[tokio::test]
+async fn where_nothing_fits_there_is_no_place_to_go_on_behind() {
+    let world = World::with_programme().await;
+    let key = world.key("shop", Some(1), &["reports:read", "holds:review", "programme:read"]).await;
+    let headers = [("authorization", key.as_str())];
+    let ask = async |path: &str| send(world.console.address, "GET", path, &headers, "").await;
+    for list in
+        ["orders", "holds", "order-events?parked=true", "links", "partnerships", "products", "coupons"]
+    {
+        let path = format!("/v1/{list}{}vendor=2", if list.contains('?') { '&' } else { '?' });
+        let empty = ask(&path).await;
+        assert_eq!((empty.status, &empty.json()["data"]), (200, &json!([])), "{path}: {}", empty.body);
+        let lost = ask(&format!("{path}&starting_after=nobody")).await;
+        assert_eq!(
+            (lost.status, &lost.json()["code"]),
+            (400, &json!("unknown_cursor")),
+            "{path}: {}",
+            lost.body
+        );
+    }
+}
 
 #[tokio::test]
 async fn lists_are_newest_first_filtered_and_paged() {

@@ -34,7 +34,9 @@ fn try_out(target: &str, run: fn(&[u8]), mutants: usize) {
     files.sort();
     let seeds: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).expect("a seed")).collect();
     assert!(seeds.len() >= 4, "{target} has too few seeds to begin with");
-    seeds.iter().for_each(|seed| run(seed));
+    for seed in &seeds {
+        run(seed);
+    }
     let number = rand::rng().random::<u64>();
     println!("{target}: begun with {number}");
     let mut random = SmallRng::seed_from_u64(number);
