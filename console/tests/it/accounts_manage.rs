@@ -106,7 +106,7 @@ async fn keys_are_shown_once_and_end_at_once() {
     assert_eq!(code(&twice), (409, "illegal_state".into()));
     let bad =
         world.by(&reader, "POST", "/v1/api-keys", &json!({"name": "x", "scopes": ["everything"]})).await;
-    assert_eq!(code(&bad), (422, "role_mismatch".into()));
+    assert_eq!(code(&bad), (422, "unknown_value".into()));
 }
 
 #[tokio::test]

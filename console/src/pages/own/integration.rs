@@ -139,7 +139,7 @@ impl Report {
         let state = match (report.is_parked, &report.order_id) {
             (true, _) => Badge { word: "Waits for a look", class: "wait" },
             (false, None) => Badge { word: "Taken in", class: "done" },
-            (false, Some(_)) => Badge { word: "Counted", class: "good" },
+            (false, Some(_)) => Badge { word: "Worked out", class: "good" },
         };
         let way = SOURCES.iter().find(|(_, name, _)| *name == report.source);
         Self {
