@@ -318,9 +318,14 @@ impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         // Postgres's code for a statement ended by statement_timeout.
         const QUERY_CANCELED: &str = "57014";
+        // And for a text that no text of its can be: one with a NUL.
+        const NO_SUCH_CHARACTER: &str = "22021";
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         match (&error, code.as_deref()) {
             (_, Some(QUERY_CANCELED)) => Self::TooMuch,
+            (_, Some(NO_SUCH_CHARACTER)) => {
+                unusable("body", "invalid_value", "no text may hold the character NUL (\\u0000)")
+            }
             (_, Some(code)) if is_about_the_server(code) => Self::DatabaseAway(error),
             (_, Some(_)) | (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _) => {
                 Self::Fault(error.to_string())

@@ -38,8 +38,8 @@ const TURN: Duration = Duration::from_secs(1);
 #[expect(dead_code, reason = "it only describes what is read piece by piece")]
 struct Form {
     /// Which proof it is, unless the address says it.
-    #[schema(value_type = Option<Type>, inline)]
-    document_type: Option<String>,
+    #[schema(value_type = Type, required = false, inline)]
+    document_type: String,
     /// JPG, PNG, WEBP or PDF, 5 MB at most.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,

@@ -4,6 +4,7 @@ use common::url_rules::{AllowedHost, BadUrl, Rules, Schemes};
 use sqlx::PgConnection;
 
 use crate::auth::{Caller, Tenant};
+use crate::conventions::possible;
 use crate::problem::{Failure, unusable};
 
 /// A vendor, as links and products need to know it.
@@ -29,6 +30,8 @@ impl Shop {
                 return Err(unusable("vendor_id", "missing_field", "say whose it is in `vendor_id`"));
             }
         };
+        let missing = || unusable("vendor_id", "no_such_vendor", "there is no such vendor");
+        let public_id = public_id.map(|id| possible(id, missing)).transpose()?;
         let found = sqlx::query_as!(
             Self,
             "select vendor_id, name, allowed_hosts, allows_http from vendor where vendor_id = $1 or public_id = $2",
@@ -36,7 +39,7 @@ impl Shop {
             public_id
         );
         let found = found.fetch_optional(conn).await?;
-        found.ok_or_else(|| unusable("vendor_id", "no_such_vendor", "there is no such vendor"))
+        found.ok_or_else(missing)
     }
 
     /// The vendor with this number.
@@ -76,15 +79,16 @@ pub(super) async fn product(
     vendor_id: i64,
     public_id: &str,
 ) -> Result<(i64, String), Failure> {
+    let missing = || unusable("product_id", "no_such_product", "the vendor has no such product");
     let found = sqlx::query!(
         "select product_id, destination, is_active from product where vendor_id = $1 and public_id = $2",
         vendor_id,
-        public_id
+        possible(public_id, missing)?
     );
     match found.fetch_optional(conn).await? {
         Some(row) if row.is_active => Ok((row.product_id, row.destination)),
         Some(_) => Err(unusable("product_id", "product_inactive", "this product is not offered any more")),
-        None => Err(unusable("product_id", "no_such_product", "the vendor has no such product")),
+        None => Err(missing()),
     }
 }
 
@@ -101,9 +105,11 @@ pub(super) async fn affiliate(
             return Err(unusable("affiliate_id", "missing_field", "say whose it is in `affiliate_id`"));
         }
     };
+    let missing = || unusable("affiliate_id", "no_such_affiliate", "there is no such affiliate");
+    let own = possible(own, missing)?;
     let found = sqlx::query_scalar!("select affiliate_id from affiliate where public_id = $1", own);
     let found = found.fetch_optional(conn).await?;
-    found.ok_or_else(|| unusable("affiliate_id", "no_such_affiliate", "there is no such affiliate"))
+    found.ok_or_else(missing)
 }
 
 /// What lists are narrowed to, as numbers. `None`: something was asked for that is not there, so nothing fits.

@@ -23,6 +23,16 @@ async fn what_can_be_made_of_a_batch_is_made() {
     assert_eq!(error(498), (json!(498), json!("no_partnership")));
     assert_eq!(outcomes["data"][499]["code"], "mine-1");
     assert_eq!(p.count("select count(distinct code) from link").await, 498);
+    // What nobody can be called is nobody, in one row as in the only one.
+    let headers = [("content-type", "application/json")];
+    for wanted in [json!({"vendor_id": "\0"}), json!({"vendor_id": vendor, "product_id": "\0"})] {
+        let batch = p
+            .call(&p.ada, "POST", "/v1/links/batch", &headers, &json!({"links": [wanted, good]}).to_string())
+            .await;
+        assert_eq!((batch.status, &batch.json()["created"]), (200, &json!(1)), "{}", batch.body);
+        let one = p.call(&p.ada, "POST", "/v1/links", &headers, &wanted.to_string()).await;
+        assert_eq!(one.status, 422, "{}", one.body);
+    }
     p.refused(&p.ada, "/v1/links/batch", &json!({"links": []}), 422, "too_many").await;
     p.refused(&p.ada, "/v1/links/batch", &json!({"links": vec![good; 501]}), 422, "too_many").await;
     p.refused(&p.teas, "/v1/links/batch", &json!({"links": [{}]}), 403, "not_for_this_account").await;

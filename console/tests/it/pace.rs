@@ -38,4 +38,19 @@ impl World {
         sqlx::raw_sql("deallocate p; reset plan_cache_mode").execute(&mut *conn).await.expect("it is let go");
         plan.join("\n")
     }
+
+    /// What Postgres did with a statement for an affiliate who has nothing, step by step.
+    pub(crate) async fn done_for_an_affiliate(&self, statement: &str, execute: &str) -> String {
+        let mut conn = self.owner.acquire().await.expect("a connection");
+        let begin = format!(
+            "begin; set local role linkledger_affiliate; select set_config('app.affiliate_id', '987654321', true); \
+             set local plan_cache_mode = force_custom_plan; prepare q as {statement}"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(begin)).execute(&mut *conn).await.expect("a good statement");
+        let explain =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain (analyze, costs off) {execute}")));
+        let done: Vec<String> = explain.fetch_all(&mut *conn).await.expect("it is done");
+        sqlx::raw_sql("deallocate q; rollback").execute(&mut *conn).await.expect("it is let go");
+        done.join("\n")
+    }
 }

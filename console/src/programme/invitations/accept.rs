@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::super::rate_input::in_per_cent;
 use crate::api::given::Given;
-use crate::conventions::{Asked, Asking, json, now};
+use crate::conventions::{Asked, Asking, Sought, json, now};
 use crate::problem::{Failure, Problem};
 use crate::server::App;
 
@@ -69,7 +69,7 @@ pub async fn accept(
 
 /// Shows an invitation to whoever has its token, and writes down that it was opened. Needs no key: the token is one.
 #[utoipa::path(get, path = "/v1/invitations/by-token", tag = "invitations", params(
-    ("token" = String, Query, description = "What the link in the mail holds"),
+    ("token" = inline(Sought), Query, description = "What the link in the mail holds"),
 ), responses(
     (status = 200, description = "As it is", body = Opened),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
