@@ -17,7 +17,7 @@ BEYOND_SCHEMAS = {
     # It is compared with the clock.
     "in_the_past", "too_far_ahead", "notice_needed", "out_of_range",
     # Bytes of a picture or a document, judged by decoding them.
-    "unsupported_kind",
+    "unsupported_kind", "empty_document",
     # To JSON Schema 3.0 is an integer; here an integer is written as one, so that no amount is ever rounded.
     "not_an_integer", "not_minor_units",
     # The first line of a file names its columns.

@@ -34,6 +34,7 @@ const TURN: Duration = Duration::from_secs(1);
 
 /// What a form has.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = DocumentForm)]
 #[expect(dead_code, reason = "it only describes what is read piece by piece")]
 struct Form {
@@ -41,7 +42,7 @@ struct Form {
     #[schema(value_type = Type, required = false, inline)]
     document_type: String,
     /// JPG, PNG, WEBP or PDF, 5 MB at most.
-    #[schema(value_type = String, format = Binary)]
+    #[schema(value_type = String, format = Binary, min_length = 1)]
     file: Vec<u8>,
 }
 
