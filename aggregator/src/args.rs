@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use common::ids::Partitions;
 use common::secret::Master;
 use common::token::{KeyStates, Keyring};
+use runtime::traces::TraceArgs;
 use runtime::{CommonArgs, Invalid, Problems, Secret, SecretSource};
 
 /// Brings counted clicks from Redis to Postgres, links from Postgres to Redis, and orders into the books.
@@ -75,6 +76,10 @@ pub struct Args {
     /// What to log, and how
     #[command(flatten)]
     pub common: CommonArgs,
+
+    /// Whom to tell what every job does
+    #[command(flatten)]
+    pub traces: TraceArgs,
 }
 
 /// What to do.
@@ -93,6 +98,14 @@ pub enum Command {
     ImportJournal {
         /// The folder that its redirector had as `REDIRECTOR_JOURNAL_DIR`, or a copy of it
         dir: PathBuf,
+    },
+    /// Write every click that a journal holds as Parquet, by day, for a warehouse; beside a running redirector too, and
+    /// as often as wanted: before `REDIRECTOR_JOURNAL_RETENTION_HOURS` are over
+    ExportClicks {
+        /// The folder that the redirector has as `REDIRECTOR_JOURNAL_DIR`, or a copy of it
+        journal: PathBuf,
+        /// Where files are written, as `day=2026-01-31/…parquet`
+        warehouse: PathBuf,
     },
 }
 
@@ -115,6 +128,26 @@ pub enum JobName {
     Rollup,
     /// Check what must hold in Postgres; fails if anything does not
     Audit,
+}
+
+/// What was asked for, with the settings it needs, which were found good.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// All jobs.
+    Run(Config),
+    /// One job, once.
+    Once(JobName, Config),
+    /// The schema.
+    Migrate(Config),
+    /// The journal of a machine that is gone.
+    ImportJournal(PathBuf, Config),
+    /// Clicks for a warehouse: neither store is needed.
+    ExportClicks {
+        /// Where they are.
+        journal: PathBuf,
+        /// Where they go.
+        warehouse: PathBuf,
+    },
 }
 
 /// Settings that were found good.
@@ -153,13 +186,27 @@ impl Config {
 }
 
 impl Args {
-    /// Judges all settings and reports every bad one.
-    pub fn validate(self) -> Result<Config, Invalid> {
+    /// Judges all settings that the command needs and reports every bad one.
+    pub fn validate(self) -> Result<Work, Invalid> {
         let mut problems = Problems::of::<Self>();
         self.common.check(&mut problems);
+        self.traces.check(&mut problems);
+        let command = self.command.clone().unwrap_or(Command::Run);
+        let config = |problems| self.config(&command, problems);
+        Ok(match command.clone() {
+            Command::Run => Work::Run(config(problems)?),
+            Command::Once { job } => Work::Once(job, config(problems)?),
+            Command::Migrate => Work::Migrate(config(problems)?),
+            Command::ImportJournal { dir } => Work::ImportJournal(dir, config(problems)?),
+            Command::ExportClicks { journal, warehouse } => {
+                problems.finish(|| Some(Work::ExportClicks { journal, warehouse }))?
+            }
+        })
+    }
+
+    fn config(&self, command: &Command, mut problems: Problems) -> Result<Config, Invalid> {
         let database_url = problems.check("--database-url", database(self.database_url.as_ref()));
         let redis_url = problems.check("--redis-url", redis(&self.redis_url));
-        let command = self.command.as_ref().unwrap_or(&Command::Run);
         let master = problems.check("--secret", master(command, self.secret.as_ref()));
         let token_keys = problems.check("--token-keys", self.token_keys.parse::<KeyStates>());
         let partitions = problems.check("--partitions", partitions(&self.partitions));
@@ -238,6 +285,8 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const DATABASE: [&str; 3] =
@@ -249,6 +298,16 @@ mod tests {
         Args::try_parse_from(DATABASE.iter().chain(arguments)).expect("flags that clap reads")
     }
 
+    fn config(arguments: &[&str]) -> Result<Config, Invalid> {
+        Ok(match parse(arguments).validate()? {
+            Work::Run(config)
+            | Work::Once(_, config)
+            | Work::Migrate(config)
+            | Work::ImportJournal(_, config) => config,
+            Work::ExportClicks { .. } => panic!("has no such settings: {arguments:?}"),
+        })
+    }
+
     #[test]
     fn commands_are_read_and_flags_may_follow_them() {
         assert_eq!(parse(&[]).command, None);
@@ -256,8 +315,7 @@ mod tests {
         assert_eq!(parse(&["once", "audit"]).command, Some(Command::Once { job: JobName::Audit }));
         let import = Command::ImportJournal { dir: "/mnt/journal".into() };
         assert_eq!(parse(&["import-journal", "/mnt/journal"]).command, Some(import));
-        let config = parse(&["run", "--flush-interval", "200ms", "--partitions", "64", "--secret", SECRET])
-            .validate()
+        let config = config(&["run", "--flush-interval", "200ms", "--partitions", "64", "--secret", SECRET])
             .expect("good");
         assert_eq!((config.flush_interval, config.partitions.count()), (Duration::from_millis(200), 64));
     }
@@ -307,10 +365,19 @@ mod tests {
             (&["migrate"], false),
             (&["import-journal", "/mnt/journal"], false),
         ] {
-            assert_eq!(parse(command).validate().is_err(), needs_it, "{command:?}");
+            assert_eq!(config(command).is_err(), needs_it, "{command:?}");
             let with_secret: Vec<&str> = command.iter().copied().chain(["--secret", SECRET]).collect();
-            assert!(parse(&with_secret).validate().expect("good").keyring().is_ok(), "{command:?}");
+            assert!(config(&with_secret).expect("good").keyring().is_ok(), "{command:?}");
         }
+    }
+
+    #[test]
+    fn an_export_needs_neither_store() {
+        let args =
+            Args::try_parse_from(["aggregator", "export-clicks", "/journal", "/warehouse"]).expect("flags");
+        let work = args.validate().expect("nothing else is needed");
+        assert!(matches!(work, Work::ExportClicks { journal, warehouse }
+            if journal == Path::new("/journal") && warehouse == Path::new("/warehouse")));
     }
 
     #[test]

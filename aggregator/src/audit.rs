@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use runtime::{Shutdown, clock};
 use sqlx::PgConnection;
-use tracing::{error, warn};
+use tracing::error;
 
+use crate::jobs::attempt;
 use crate::store::Stores;
 
 /// How often everything is asked, at most.
@@ -32,12 +33,8 @@ pub struct Finding {
 pub async fn run(stores: Stores, shutdown: Shutdown) -> anyhow::Result<()> {
     loop {
         let begun = clock::monotonic();
-        match audit(&stores).await {
-            Ok(findings) => findings.iter().for_each(export),
-            Err(error) => {
-                metrics::counter!("aggregator_errors_total", "job" => "audit").increment(1);
-                warn!("cannot audit: {error:#}");
-            }
+        if let Some(findings) = attempt("audit", "audit", audit(&stores)).await {
+            findings.iter().for_each(export);
         }
         if !shutdown.sleep(INTERVAL.max(begun.elapsed() * REST)).await {
             return Ok(());

@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod audit;
+mod export;
 mod health;
 mod import;
 pub mod jobs;
@@ -19,7 +20,8 @@ pub mod store;
 
 use runtime::Shutdown;
 
-pub use self::args::{Args, Command, Config};
+pub use self::args::{Args, Command, Config, Work};
+pub use self::export::{Exported, export_clicks};
 pub use self::health::Status;
 pub use self::import::{Imported, import_journal};
 pub use self::once::{once, open_installed};

@@ -8,6 +8,7 @@ use clap::Parser;
 use ipnet::IpNet;
 use lettre::message::Mailbox;
 use runtime::Secret;
+use runtime::traces::TraceArgs;
 use runtime::{CommonArgs, Invalid, Problems, SecretSource};
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
@@ -119,6 +120,10 @@ pub struct Args {
     /// What to log, and how
     #[command(flatten)]
     pub common: CommonArgs,
+
+    /// Whom to tell what becomes of every request
+    #[command(flatten)]
+    pub traces: TraceArgs,
 }
 
 /// Settings that were found good.
@@ -168,6 +173,7 @@ impl Args {
     pub fn validate(self) -> Result<Work, Invalid> {
         let mut problems = Problems::of::<Self>();
         self.common.check(&mut problems);
+        self.traces.check(&mut problems);
         let database = problems.check("--database-url", database(self.database_url.as_ref()));
         let seal = problems.check("--console-secret", seal(self.console_secret.as_ref()));
         if let Some(command) = self.command {

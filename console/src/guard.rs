@@ -12,7 +12,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use metrics::{counter, histogram};
-use runtime::clock;
+use runtime::{clock, traces};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 use crate::front::Front;
 use crate::intake::snippet;
@@ -52,20 +54,49 @@ pub async fn guard(State(front): State<Arc<Front>>, request: Request, next: Next
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let audience = Audience::of(request.uri().path());
     let has_body = is_read_with_body(&request);
+    let span = span(&request, &route);
     let handled = match front.check_host(request.headers()) {
         Err(failure) => Err(failure),
-        Ok(()) => contain(request, next, patience(&route)).await.and_then(|response| {
-            // Whether there is such a route, and whether it reads, is known by now, and comes first.
-            let reads = !matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
-            if has_body && reads { Err(Failure::Body) } else { Ok(response) }
-        }),
+        Ok(()) => {
+            contain(request, next, patience(&route)).instrument(span.clone()).await.and_then(|response| {
+                // Whether there is such a route, and whether it reads, is known by now, and comes first.
+                let reads =
+                    !matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
+                if has_body && reads { Err(Failure::Body) } else { Ok(response) }
+            })
+        }
     };
     let mut response = handled.unwrap_or_else(|failure| audience.show(failure));
     add_headers(&front, response.headers_mut());
+    tell(&span, response.status());
     let status = response.status().as_u16().to_string();
     counter!("console_requests_total", "route" => route.clone(), "status" => status).increment(1);
     histogram!("console_request_duration_seconds", "route" => route).record(started.elapsed().as_secs_f64());
     response
+}
+
+/// The request in a trace: its route and never its address, which may say more than others may read.
+fn span(request: &Request, route: &str) -> Span {
+    let method = request.method();
+    let span = info_span!(
+        "request",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = %method,
+        http.route = route,
+        http.response.status_code = Empty,
+    );
+    traces::follow(&span, request.headers());
+    span
+}
+
+/// What became of it: a refusal is no failure of ours.
+fn tell(span: &Span, status: StatusCode) {
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
 }
 
 /// The answer to a method that a route does not answer. The router adds the Allow header.
@@ -114,7 +145,7 @@ fn patience(route: &str) -> Duration {
 /// Runs the rest in a task of its own: a reader who leaves, a limit that strikes and a panic all end here, and none of
 /// them cuts a wait for a database connection in two.
 async fn contain(request: Request, next: Next, patience: Duration) -> Result<Response, Failure> {
-    let work = tokio::spawn(next.run(request));
+    let work = tokio::spawn(next.run(request).in_current_span());
     match tokio::time::timeout(patience, work).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(panic)) => Err(Failure::Fault(panic.to_string())),

@@ -9,9 +9,11 @@ use runtime::lifecycle::{GRACE, Shutdown, exit_code};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let common = args.common.clone();
+    let (common, traces) = (args.common.clone(), args.traces.clone());
     match args.validate() {
-        Ok(Work::Serve(config)) => exit_code(&common.start_logging().and_then(|()| serve(config))),
+        Ok(Work::Serve(config)) => {
+            exit_code(&traces.start("console", &common).and_then(|_until_the_end| serve(config)))
+        }
         Ok(Work::Keep(task)) => exit_code(&common.start_logging().and_then(|()| keep(task))),
         Err(invalid) => invalid.report(),
     }

@@ -11,6 +11,8 @@ pub mod config;
 pub mod failpoint;
 pub mod lifecycle;
 pub mod telemetry;
+#[cfg(feature = "traces")]
+pub mod traces;
 
 pub use admin::{Admin, Check, Pulse};
 pub use config::{CommonArgs, Invalid, Problems, Secret, SecretSource};

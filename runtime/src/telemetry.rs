@@ -1,12 +1,17 @@
 //! Logs go to stderr, one event a line, whatever the event contains.
 //!
+//! Lines for machines also say in which span they were written; lines for eyes stay short.
+//!
 //! Invariant: a carriage return or line feed inside an event never ends a line, so no visitor can forge a log entry.
 
 use std::io::{self, IsTerminal as _, Write};
 
 use clap::ValueEnum;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -21,15 +26,28 @@ pub enum LogFormat {
 ///
 /// `filter` is a level or a list such as `info,redirector=debug`. Errors when it cannot be understood.
 pub fn init(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+    let lines = lines(filter, format)?;
+    let _already_started = tracing_subscriber::registry().with(lines).try_init();
+    Ok(())
+}
+
+/// What writes the lines.
+pub(crate) fn lines(
+    filter: &str,
+    format: LogFormat,
+) -> anyhow::Result<Box<dyn Layer<Registry> + Send + Sync>> {
     let filter = parse_filter(filter)?;
     let ansi = io::stderr().is_terminal();
-    let writer = Stderr { keep_escapes: ansi };
-    let builder = fmt().with_env_filter(filter).with_writer(writer).with_ansi(ansi);
-    let _already_started = match format {
-        LogFormat::Human => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.with_ansi(false).json().flatten_event(true).try_init(),
-    };
-    Ok(())
+    let lines = fmt::layer().with_writer(Stderr { keep_escapes: ansi });
+    Ok(match format {
+        LogFormat::Human => lines
+            .with_ansi(ansi)
+            .with_target(false)
+            .with_filter(filter_fn(|of| !of.is_span()))
+            .with_filter(filter)
+            .boxed(),
+        LogFormat::Json => lines.with_ansi(false).json().flatten_event(true).with_filter(filter).boxed(),
+    })
 }
 
 /// Checks a log filter without starting anything, so that a bad one is reported together with other bad settings.

@@ -15,10 +15,11 @@ use runtime::Shutdown;
 use sqlx::PgConnection;
 use std::sync::LazyLock;
 use tokio::time::MissedTickBehavior;
-use tracing::{error, warn};
+use tracing::error;
 
 pub use self::books::{Books, RedisView};
 use super::flush::{Watermarks, watermarks};
+use crate::jobs::attempt;
 use crate::store::{RedisConnection, Script, Stores};
 
 /// How often to compare.
@@ -41,12 +42,9 @@ pub async fn run(stores: Stores, shutdown: Shutdown) -> anyhow::Result<()> {
             _ = due.tick() => {}
             () = shutdown.stopping() => return Ok(()),
         }
-        match conservation.compare(&stores).await {
-            Ok(()) => conservation.export(),
-            Err(error) => {
-                metrics::counter!("aggregator_errors_total", "job" => "conservation").increment(1);
-                warn!("cannot compare Redis and Postgres: {error:#}");
-            }
+        let compared = conservation.compare(&stores);
+        if attempt("conservation", "compare Redis and Postgres", compared).await.is_some() {
+            conservation.export();
         }
     }
 }

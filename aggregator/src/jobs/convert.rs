@@ -11,8 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use runtime::{Shutdown, clock};
 use sqlx::PgConnection;
 use tokio::sync::Notify;
-use tracing::warn;
 
+use crate::jobs::attempt;
 use crate::store::Stores;
 
 /// Links with clicks in the last hours, or orders of the days these lie in, are recent: longer than any pause
@@ -43,14 +43,8 @@ pub struct Bells {
 pub async fn run(stores: Stores, due: Bells, shutdown: Shutdown) -> anyhow::Result<()> {
     let mut links = Links::All;
     loop {
-        let failed = match convert(&stores, links, clock::system_time().into()).await {
-            Ok(_) => false,
-            Err(error) => {
-                metrics::counter!("aggregator_errors_total", "job" => "convert").increment(1);
-                warn!("cannot work out conversion rates: {error:#}");
-                true
-            }
-        };
+        let converted = convert(&stores, links, clock::system_time().into());
+        let failed = attempt("convert", "work out conversion rates", converted).await.is_none();
         links = tokio::select! {
             biased;
             () = shutdown.stopping() => return Ok(()),

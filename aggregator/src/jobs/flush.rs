@@ -21,13 +21,15 @@ use runtime::failpoint::pass;
 use runtime::{Shutdown, clock};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
-use tracing::{info, warn};
+use tracing::field::Empty;
+use tracing::{info, info_span, warn};
 
 pub use self::bucket::{Bucket, drop_sealed, read, reset, seal};
 pub use self::rows::add_counts;
 pub use self::settle::{Settled, settle};
 pub use self::sketches::store_sketches;
 pub use self::watermark::{Watermarks, lock_partition, watermarks};
+use crate::jobs::within;
 use crate::store::{RedisConnection, Stores};
 
 /// Partitions flushed at once: Postgres gains nothing from more writers than it has cores, and two overlap well with
@@ -86,9 +88,17 @@ pub async fn flush_all(stores: &Stores) -> Cycle {
         }
         let stores = stores.clone();
         running.spawn(async move {
-            let flushed = tokio::time::timeout(PARTITION_LIMIT, flush(&stores, partition)).await;
-            let outcome =
-                flushed.unwrap_or_else(|_| Err(anyhow::anyhow!("gave up after {PARTITION_LIMIT:?}")));
+            let flushed = async {
+                let flushed = tokio::time::timeout(PARTITION_LIMIT, flush(&stores, partition)).await;
+                flushed.unwrap_or_else(|_| Err(anyhow::anyhow!("gave up after {PARTITION_LIMIT:?}")))
+            };
+            let span = info_span!(
+                "flush",
+                partition = partition.0,
+                otel.status_code = Empty,
+                otel.status_description = Empty
+            );
+            let outcome = within(span, flushed).await;
             (partition, outcome.with_context(|| format!("partition {}", partition.0)))
         });
     }

@@ -17,10 +17,11 @@ use runtime::{Shutdown, clock};
 use sqlx::{Acquire as _, Postgres, Transaction};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
-use tracing::{info, warn};
+use tracing::info;
 
 use self::book::book_some;
 use self::collect::collect_one;
+use crate::jobs::attempt;
 use crate::listen::listen;
 use crate::moment::{millis, moment};
 use crate::store::Stores;
@@ -56,13 +57,9 @@ pub async fn run(stores: Stores, shutdown: Shutdown) -> anyhow::Result<()> {
             _ = due.tick() => {}
             () = shutdown.stopping() => return Ok(()),
         }
-        match payout(&stores, clock::system_time().into()).await {
-            Ok(done) if done == Done::default() => {}
-            Ok(done) => info!(done.collected, done.lines, done.paid, "paid out"),
-            Err(error) => {
-                metrics::counter!("aggregator_errors_total", "job" => "payout").increment(1);
-                warn!("cannot pay out: {error:#}");
-            }
+        let done = attempt("payout", "pay out", payout(&stores, clock::system_time().into())).await;
+        if let Some(done) = done.filter(|done| *done != Done::default()) {
+            info!(done.collected, done.lines, done.paid, "paid out");
         }
     }
 }

@@ -11,9 +11,10 @@ use common::ids::Partition;
 use runtime::{Shutdown, clock};
 use sqlx::PgConnection;
 use tokio::sync::Notify;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::flush::lock_partition;
+use crate::jobs::attempt;
 use crate::store::Stores;
 
 /// How long batches are kept: longer than any journal, so that whatever is sent again can be explained.
@@ -27,21 +28,13 @@ const TRY_AGAIN: Duration = Duration::from_mins(1);
 pub async fn run(stores: Stores, due: Arc<Notify>, shutdown: Shutdown) -> anyhow::Result<()> {
     loop {
         let now: DateTime<Utc> = clock::system_time().into();
-        let failed = match prune(&stores, now).await {
-            Ok(0) => false,
-            Ok(folded) => {
-                info!(folded, "pruned old batches");
-                false
-            }
-            Err(error) => {
-                metrics::counter!("aggregator_errors_total", "job" => "prune").increment(1);
-                warn!("cannot prune: {error:#}");
-                true
-            }
-        };
+        let folded = attempt("prune", "prune", prune(&stores, now)).await;
+        if let Some(folded @ 1..) = folded {
+            info!(folded, "pruned old batches");
+        }
         tokio::select! {
             () = due.notified() => {}
-            () = tokio::time::sleep(TRY_AGAIN), if failed => {}
+            () = tokio::time::sleep(TRY_AGAIN), if folded.is_none() => {}
             () = shutdown.stopping() => return Ok(()),
         }
     }

@@ -18,8 +18,8 @@ use common::hll::Sketch;
 use futures_util::TryStreamExt as _;
 use runtime::Shutdown;
 use sqlx::{PgConnection, Postgres, Transaction};
-use tracing::warn;
 
+use crate::jobs::attempt;
 use crate::store::Stores;
 
 /// How often to look for days to roll up. Until then they are read row by row.
@@ -75,10 +75,7 @@ pub(super) async fn touch(
 /// Rolls up what is due again and again, until told to stop. Never fails: an error is for the next time.
 pub async fn run(stores: Stores, shutdown: Shutdown) -> anyhow::Result<()> {
     loop {
-        if let Err(error) = rollup(&stores).await {
-            metrics::counter!("aggregator_errors_total", "job" => "rollup").increment(1);
-            warn!("cannot roll up days: {error:#}");
-        }
+        attempt("rollup", "roll up days", rollup(&stores)).await;
         if !shutdown.sleep(INTERVAL).await {
             return Ok(());
         }

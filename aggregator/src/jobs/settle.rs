@@ -34,6 +34,7 @@ use tracing::{error, info, warn};
 use self::batch::{Batch, Rivals};
 pub use self::order::Key;
 use self::take::{Taken, forget_due, put_aside, take_due, take_matured};
+use crate::jobs::attempt;
 use crate::listen::listen;
 use crate::store::Stores;
 
@@ -72,13 +73,10 @@ pub async fn run(stores: Stores, keyring: Keyring, shutdown: Shutdown) -> anyhow
             _ = due.tick() => {}
             () = shutdown.stopping() => return Ok(()),
         }
-        match settle_pending(&stores, &keyring, &shutdown).await {
-            Ok(Settled { orders: 0, put_aside: 0 }) => {}
-            Ok(Settled { orders, put_aside }) => info!(orders, put_aside, "settled"),
-            Err(error) => {
-                metrics::counter!("aggregator_errors_total", "job" => "settle").increment(1);
-                warn!("cannot settle: {error:#}");
-            }
+        let settled = attempt("settle", "settle", settle_pending(&stores, &keyring, &shutdown)).await;
+        if let Some(Settled { orders, put_aside }) = settled.filter(|settled| *settled != Settled::default())
+        {
+            info!(orders, put_aside, "settled");
         }
     }
 }

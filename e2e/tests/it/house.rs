@@ -81,6 +81,13 @@ impl House {
         Self::open_with(EMPTY)
     }
 
+    /// Opens a house without a programme whose services find these settings in their environment.
+    pub(crate) fn open_with_env(env: &[(&str, &str)]) -> Result<Self> {
+        let mut onebox = Command::new(binary("onebox"));
+        onebox.envs(env.iter().copied());
+        Self::open_in(temporary_folder()?, EMPTY, onebox)
+    }
+
     /// Opens a house with the demo in full swing, and without a past.
     pub(crate) fn open_demo() -> Result<Self> {
         Self::open_with(&["--no-history"])

@@ -11,7 +11,7 @@ use common::flush::{Span, Watermark};
 use common::ids::{Lane, Seq};
 use common::wire::{Count, PartitionKeys, script};
 use redis::pipe;
-use tracing::warn;
+use tracing::{instrument, warn};
 
 use super::Watermarks;
 use crate::random::random_id;
@@ -44,6 +44,7 @@ impl Bucket {
 }
 
 /// Freezes the active bucket, or finds the one that still waits. `None`: nothing was counted.
+#[instrument(skip_all)]
 pub async fn seal(redis: &mut RedisConnection, keys: &PartitionKeys) -> anyhow::Result<Option<String>> {
     let mut call = SEAL.call();
     for key in keys.for_seal() {
@@ -56,6 +57,7 @@ pub async fn seal(redis: &mut RedisConnection, keys: &PartitionKeys) -> anyhow::
 }
 
 /// Reads the bucket under this seal. `None`: this node holds another one, or none.
+#[instrument(skip_all)]
 pub async fn read(
     redis: &mut RedisConnection,
     keys: &PartitionKeys,
@@ -157,6 +159,7 @@ pub(super) async fn idle_base(
 }
 
 /// Forgets the bucket that Postgres has, and tells the edges how far it is durable.
+#[instrument(skip_all)]
 pub async fn drop_sealed(
     redis: &mut RedisConnection,
     keys: &PartitionKeys,
@@ -178,6 +181,7 @@ pub async fn drop_sealed(
 }
 
 /// Throws both buckets away and starts again at `start`; the edges send the rest from their journals.
+#[instrument(skip_all)]
 pub async fn reset(
     redis: &mut RedisConnection,
     keys: &PartitionKeys,

@@ -6,7 +6,7 @@ use common::ids::Partition;
 use common::wire::PartitionKeys;
 use runtime::failpoint::pass;
 use sqlx::{PgConnection, Postgres, Transaction};
-use tracing::warn;
+use tracing::{instrument, warn};
 
 use super::rows::Rows;
 use super::{Bucket, Watermarks, lock_partition, reset, sketches, watermark, watermarks};
@@ -36,6 +36,7 @@ pub enum Settled {
 /// Judges the bucket under the partition's lock and acts on it.
 ///
 /// A commit whose reply is lost is an error here and a duplicate in the next cycle.
+#[instrument(skip_all)]
 pub async fn settle(
     stores: &Stores,
     redis: &mut RedisConnection,

@@ -14,10 +14,11 @@ use runtime::{Shutdown, clock};
 use sqlx::PgConnection;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::entry::{Row, tombstone};
 use super::write::{Tell, write};
+use crate::jobs::attempt;
 use crate::listen::listen;
 use crate::store::Stores;
 
@@ -40,13 +41,8 @@ pub async fn run(stores: Stores, shutdown: Shutdown) -> anyhow::Result<()> {
             _ = due.tick() => {}
             () = shutdown.stopping() => return Ok(()),
         }
-        match publish_pending(&stores).await {
-            Ok(0) => {}
-            Ok(published) => info!(published, "published"),
-            Err(error) => {
-                metrics::counter!("aggregator_errors_total", "job" => "publish").increment(1);
-                warn!("cannot publish: {error:#}");
-            }
+        if let Some(published @ 1..) = attempt("publish", "publish", publish_pending(&stores)).await {
+            info!(published, "published");
         }
     }
 }

@@ -19,15 +19,18 @@ use runtime::failpoint::pass;
 use runtime::{Shutdown, clock};
 use sqlx::PgConnection;
 use tokio::time::MissedTickBehavior;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::reconcile::{Pace, Repairs, backwards, forwards, reconcile};
 use super::write::Tell;
+use crate::jobs::attempt;
 use crate::random::random_id;
 use crate::store::{RedisConnection, Script, Stores};
 
 /// How often to look at both stores.
 const LOOK: Duration = Duration::from_secs(1);
+/// What all of this is for, as a failure says it.
+const KEEP: &str = "keep Redis in step";
 /// Between two sweeps, when there are few links.
 const SWEEP_REST: Duration = Duration::from_secs(10);
 /// Which Postgres the links in Redis came from.
@@ -67,8 +70,8 @@ async fn watch(stores: &Stores) -> anyhow::Result<()> {
         due.tick().await;
         match upkeep.tend(stores).await {
             Err(error) if error.is::<WrongPartitions>() => return Err(error),
-            outcome => complain(outcome.map(drop)),
-        }
+            tended => attempt("publish", KEEP, async { tended }).await,
+        };
     }
 }
 
@@ -76,15 +79,9 @@ async fn watch(stores: &Stores) -> anyhow::Result<()> {
 async fn sweep(stores: &Stores) {
     loop {
         tokio::time::sleep(SWEEP_REST).await;
-        let swept = reconcile(stores, Pace::SWEEP).await;
-        complain(swept.map(|repairs| note(&repairs, "sweep")));
-    }
-}
-
-fn complain(outcome: anyhow::Result<()>) {
-    if let Err(error) = outcome {
-        metrics::counter!("aggregator_errors_total", "job" => "publish").increment(1);
-        warn!("cannot keep Redis in step: {error:#}");
+        if let Some(repairs) = attempt("publish", KEEP, reconcile(stores, Pace::SWEEP)).await {
+            note(&repairs, "sweep");
+        }
     }
 }
 
