@@ -54,6 +54,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/webhooks/{id}/test", post(webhook::test))
         .route("/webhooks/{id}/deliveries/{message}/retry", post(webhook::retry))
         .route("/notifications", get(notifications::show))
+        .route("/notifications/read", post(notifications::read))
         .route("/keys", get(keys::show).post(keys::make))
         .route("/keys/{id}/revoke", post(keys::revoke))
 }

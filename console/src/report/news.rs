@@ -1,7 +1,7 @@
 //! What happened to an affiliate, as the rows that say so are: nothing is written down twice to be told.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -19,11 +19,39 @@ pub(crate) struct Event {
     pub(crate) currency: Option<String>,
 }
 
+/// Events that are told: a busy week. All that is about money stands in the statement.
+const TOLD: i64 = 60;
+
 /// The newest of it.
-pub(crate) async fn of_affiliate(
-    conn: &mut PgConnection,
-    affiliate_id: i64,
-    limit: i64,
-) -> sqlx::Result<Vec<Event>> {
-    sqlx::query_file_as!(Event, "src/report/news.sql", affiliate_id, limit).fetch_all(conn).await
+pub(crate) async fn of_affiliate(conn: &mut PgConnection, affiliate_id: i64) -> sqlx::Result<Vec<Event>> {
+    sqlx::query_file_as!(Event, "src/report/news.sql", affiliate_id, TOLD).fetch_all(conn).await
+}
+
+/// Until when somebody has read what happened. `None`: nothing was marked as read yet.
+pub(crate) async fn read_until(accounts: &PgPool, account_id: &str) -> sqlx::Result<Option<DateTime<Utc>>> {
+    sqlx::query_scalar!("select news_read_at from account where account_id = $1", account_id)
+        .fetch_one(accounts)
+        .await
+}
+
+/// Marks what happened until `seen` as read. What was read once stays so, and nothing that is to come is.
+pub(crate) async fn mark_read(
+    accounts: &PgPool,
+    account_id: &str,
+    seen: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update account set news_read_at = greatest(news_read_at, $2) where account_id = $1",
+        account_id,
+        seen.min(now)
+    )
+    .execute(accounts)
+    .await
+    .map(drop)
+}
+
+/// Whether it is news to somebody who has read until `read`. What holds from a later day on is news on that day.
+pub(crate) fn is_new(at: DateTime<Utc>, read: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    at <= now && read.is_none_or(|read| at > read)
 }

@@ -245,6 +245,43 @@ async fn documents_are_sent_from_the_page_and_refused_at_the_field() {
 }
 
 #[tokio::test]
+async fn what_happened_is_new_until_it_is_marked_as_read() {
+    let world = world().await;
+    let mara = world.signed_in(For::Affiliate(1)).await;
+    let page = world.get_as(&mara, "/notifications").await;
+    let all = page.body.matches(">New</span>").count();
+    assert!(all > 0, "{}", page.body);
+    let (new, told) = (format!("{all} new"), format!("{all} new notification"));
+    says(&page, 200, &[new.as_str(), "Mark all as read"]);
+    says(&world.get_as(&mara, "/").await, 200, &[told.as_str()]);
+
+    // It happened after the page was loaded, and before it was marked as read.
+    let (_, seen) = page.body.split_once("name=\"seen\" value=\"").expect("until when it was seen");
+    let seen = seen.split('"').next().expect("a time");
+    world
+        .run("insert into verification_document (affiliate_id, document_type, object_name, content_type, size_bytes, content_sha256, status, verified_at, reviewer) \
+              values (1, 'identity', 'x', 'image/png', 1, sha256('x'), 'approved', now(), 'x')")
+        .await;
+    let marked = submit(&world, &mara, "/notifications/read", &[("seen", seen)]).await;
+    assert_eq!((marked.status, marked.header("location")), (303, "/notifications"), "{}", marked.body);
+    says(
+        &world.get_as(&mara, "/notifications").await,
+        200,
+        &["1 new", "Your document (identity) was approved."],
+    );
+    says(&world.get_as(&mara, "/").await, 200, &["1 new notification<"]);
+
+    // Nobody reads ahead, and what was read is not unread by an older page.
+    for seen in ["2999-01-01T00:00:00Z", seen] {
+        assert_eq!(submit(&world, &mara, "/notifications/read", &[("seen", seen)]).await.status, 303);
+        assert!(!world.get_as(&mara, "/notifications").await.body.contains("Mark all as read"));
+    }
+    let far = "select count(*) from account where news_read_at > now()";
+    assert_eq!(world.count(far).await, 0);
+    assert_eq!(submit(&world, &mara, "/notifications/read", &[("seen", "yesterday")]).await.status, 422);
+}
+
+#[tokio::test]
 async fn links_are_made_changed_and_shared() {
     let world = world().await;
     let mara = world.signed_in(For::Affiliate(1)).await;

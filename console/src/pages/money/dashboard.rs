@@ -1,16 +1,20 @@
 //! What an affiliate's dashboard has beside the figures: the own money, the newest sales, and what to do next.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::orders::list::Row;
 use crate::pages::markup::{Amount, Instant};
 use crate::report::accounts::{self, Balance};
+use crate::report::news;
 use crate::report::orders::{self, Filter, OrderFacts};
 
 /// Sales on the dashboard: the rest has a page of its own.
 const SALES: i64 = 6;
 
 pub(crate) struct Dashboard {
+    /// What happened and was not marked as read.
+    pub(crate) unread: usize,
     pub(crate) accounts: Vec<Account>,
     pub(crate) sales: Vec<Row>,
     pub(crate) steps: Vec<Step>,
@@ -41,8 +45,14 @@ struct Progress {
     has_account: bool,
 }
 
-/// The dashboard of an affiliate, inside its own snapshot.
-pub(super) async fn of(conn: &mut PgConnection, affiliate_id: i64) -> sqlx::Result<Dashboard> {
+/// The dashboard of an affiliate, inside its own snapshot. Whoever looks has read what happened until `read`.
+pub(super) async fn of(
+    conn: &mut PgConnection,
+    affiliate_id: i64,
+    read: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Dashboard> {
+    let news = news::of_affiliate(&mut *conn, affiliate_id).await?;
     let accounts =
         accounts::balances(&mut *conn, affiliate_id).await?.into_iter().map(Account::from).collect();
     let filter = Filter { affiliate_id: Some(affiliate_id), ..Filter::default() };
@@ -50,6 +60,7 @@ pub(super) async fn of(conn: &mut PgConnection, affiliate_id: i64) -> sqlx::Resu
     let names = orders::products(&mut *conn, sales.iter().map(OrderFacts::key)).await?;
     let progress = progress(conn, affiliate_id).await?;
     Ok(Dashboard {
+        unread: news.iter().filter(|event| news::is_new(event.at, read, now)).count(),
         accounts,
         sales: sales.into_iter().map(|order| Row::new(order, &names)).collect(),
         steps: progress.steps(),

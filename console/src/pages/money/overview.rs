@@ -11,6 +11,7 @@ use super::figure::{Figure, figures};
 use super::health::{self, Check};
 use super::plot::{Plot, Shown};
 use super::ranking::{self, ranking};
+use crate::accounts::own_account;
 use crate::affiliates::answer::View as Whose;
 use crate::affiliates::list::{self, Counts};
 use crate::auth::{Scope, Tenant};
@@ -26,7 +27,7 @@ use crate::problem::Failure;
 use crate::report::earnings::{self, Earnings};
 use crate::report::groups::{self, By, Order};
 use crate::report::summary::{self, Summary};
-use crate::report::{Granularity, Range, books, breakdown};
+use crate::report::{Granularity, Range, books, breakdown, news};
 use crate::server::App;
 
 const PATH: &str = "/";
@@ -78,7 +79,11 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
         checks = health::checks(books, &health::backlog(&mut snapshot).await?, now);
     }
     let dashboard = match caller.tenant {
-        Tenant::Affiliate(affiliate_id) => Some(dashboard::of(&mut snapshot, affiliate_id).await?),
+        Tenant::Affiliate(affiliate_id) => {
+            let (account_id, _) = own_account(caller)?;
+            let read = news::read_until(&app.accounts, account_id).await?;
+            Some(dashboard::of(&mut snapshot, affiliate_id, read, now).await?)
+        }
         Tenant::Programme | Tenant::Vendor(_) => None,
     };
     snapshot.commit().await?;

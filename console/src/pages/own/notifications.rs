@@ -1,22 +1,23 @@
 //! `/notifications`: what happened to an affiliate, newest first.
 
 use askama::Template;
-use axum::extract::State;
-use axum::response::Response;
-use chrono::{DateTime, Utc};
+use axum::extract::{Request, State};
+use axum::response::{Redirect, Response};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::documents;
+use super::wrong;
+use crate::accounts::own_account;
 use crate::affiliates::own_affiliate;
 use crate::db;
 use crate::pages::markup::{Ago, Amount, Badge, Day};
 use crate::pages::shell::{Frame, Place};
 use crate::pages::visit::Visit;
 use crate::problem::Failure;
-use crate::report::news::{Event, of_affiliate};
+use crate::report::news::{self, Event};
 use crate::server::App;
 
-/// Events on the page: a busy week. All that is about money stands in the statement.
-const SHOWN: i64 = 60;
+const PATH: &str = "/notifications";
 
 /// Millionths of a per cent.
 const PPM_PERCENT: f64 = 10_000.0;
@@ -26,6 +27,10 @@ const PPM_PERCENT: f64 = 10_000.0;
 struct NotificationsPage {
     frame: Frame,
     rows: Vec<Row>,
+    /// How many of them are news.
+    unread: usize,
+    /// What marking all of them as read marks: what happens while somebody reads is still news after.
+    seen: String,
 }
 
 /// One event, as the page says it.
@@ -38,6 +43,8 @@ struct Row {
     address: &'static str,
     /// From when on it holds, where that is still to come.
     from: Option<Day>,
+    /// It happened since they were read.
+    is_new: bool,
 }
 
 /// Shows it.
@@ -45,18 +52,39 @@ pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
     visit.show(page(&app, &visit).await)
 }
 
+/// Marks as read what the page showed.
+pub(super) async fn read(State(app): State<App>, visit: Visit, request: Request) -> Response {
+    let marked = async {
+        let mut form = visit.form(request).await?;
+        let seen = DateTime::parse_from_rfc3339(&form.take("seen"))
+            .map_err(|_| wrong("seen", "invalid_time", "is not a time: load the page again"))?;
+        own_affiliate(&visit.caller)?;
+        let (account_id, _) = own_account(&visit.caller)?;
+        news::mark_read(&app.accounts, account_id, seen.to_utc(), visit.now).await?;
+        Ok(Redirect::to(PATH))
+    };
+    visit.lead(marked.await)
+}
+
 async fn page(app: &App, visit: &Visit) -> Result<NotificationsPage, Failure> {
     let affiliate_id = own_affiliate(&visit.caller)?;
     let mut snapshot = db::tenant_snapshot(app, &visit.caller).await?;
-    let events = of_affiliate(&mut snapshot, affiliate_id, SHOWN).await?;
+    let events = news::of_affiliate(&mut snapshot, affiliate_id).await?;
     snapshot.commit().await?;
-    let rows = events.into_iter().filter_map(|event| Row::new(event, visit.now)).collect();
-    Ok(NotificationsPage { frame: visit.frame(Place::Notifications), rows })
+    let (account_id, _) = own_account(&visit.caller)?;
+    let read = news::read_until(&app.accounts, account_id).await?;
+    let rows: Vec<Row> = events.into_iter().filter_map(|event| Row::new(event, read, visit.now)).collect();
+    Ok(NotificationsPage {
+        frame: visit.frame(Place::Notifications),
+        unread: rows.iter().filter(|row| row.is_new).count(),
+        seen: visit.now.to_rfc3339_opts(SecondsFormat::Micros, true),
+        rows,
+    })
 }
 
 impl Row {
     /// `None`: something that has no words here yet.
-    fn new(event: Event, now: DateTime<Utc>) -> Option<Self> {
+    fn new(event: Event, read: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Self> {
         let subject = event.subject.unwrap_or_default();
         let vendor = event.note.clone().unwrap_or_default();
         let (badge, words, address) = match event.kind.as_str() {
@@ -89,6 +117,7 @@ impl Row {
             amount: event.currency.and_then(|currency| Some(Amount::new(event.amount?, &currency))),
             note: event.note.filter(|note| !is_about_money && !note.is_empty()),
             address,
+            is_new: news::is_new(event.at, read, now),
             from: (event.at > now).then(|| Day(event.at.date_naive())),
         })
     }
@@ -111,7 +140,7 @@ mod tests {
             amount: Some(125_000),
             currency: currency.map(str::to_owned),
         };
-        Row::new(event, DateTime::UNIX_EPOCH)
+        Row::new(event, None, DateTime::UNIX_EPOCH)
     }
 
     #[test]
