@@ -17,7 +17,7 @@ use crate::conventions::{Asking, LinkCode, Moment, json, now};
 use crate::db;
 use crate::openapi::{Routes, routes};
 use crate::problem::{Failure, Problem, unusable_parameter};
-use crate::report::{Granularity, links, select, summary};
+use crate::report::{Granularity, Span, links, select, summary};
 use crate::server::App;
 
 /// Where the list of links is.
@@ -73,7 +73,8 @@ pub(crate) async fn programme_report(
 ) -> Result<SummaryAnswer, Failure> {
     caller.require(Scope::ReportsRead)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let summary = summary::of(&mut snapshot, &params.range, now()).await?;
+    let span = Span::survey(&mut snapshot, &params.range).await?;
+    let summary = summary::of(&mut snapshot, &span, now()).await?;
     snapshot.commit().await?;
     Ok(SummaryAnswer::new(&params.range, &summary))
 }

@@ -11,16 +11,15 @@ pub mod earnings;
 pub mod explanation;
 pub mod groups;
 pub mod holds;
-mod kept_span;
 pub mod links;
 pub(crate) mod news;
-mod open_days;
 pub mod orders;
 pub mod parked;
 pub mod payouts;
 pub mod range;
 pub mod received;
 pub mod select;
+pub mod span;
 pub mod statement;
 pub mod summary;
 pub mod visits;
@@ -29,6 +28,7 @@ use chrono::{DateTime, Utc};
 use common::money::{Currency, format_decimal};
 
 pub use self::range::{Granularity, Range};
+pub use self::span::Span;
 
 /// Clicks of one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,12 +9,14 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
 use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::http::{HeaderMap, Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_http::{HeaderExtractor, HttpClient, HttpError};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
@@ -33,6 +35,8 @@ use crate::telemetry;
 
 /// How long one delivery may take. Spans queue up meanwhile; at the process's end nobody waits longer than this.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of a collector's answer: a few, with what it did not take.
+const MAX_ANSWER: usize = 64 * 1024;
 /// Where collectors take spans, below their address.
 const SPANS: &str = "/v1/traces";
 
@@ -144,7 +148,7 @@ fn exporter(endpoint: &str) -> anyhow::Result<SpanExporter> {
 #[derive(Debug)]
 struct Courier {
     thread: tokio::runtime::Runtime,
-    client: HyperClient<HttpsConnector<HttpConnector>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl Courier {
@@ -155,14 +159,20 @@ impl Courier {
             .context("cannot start the runtime that spans are sent on")?;
         let connector =
             HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-        Ok(Self { thread, client: HyperClient::new(connector, DELIVERY_TIMEOUT, None) })
+        Ok(Self { thread, client: Client::builder(TokioExecutor::new()).build(connector) })
+    }
+
+    async fn deliver(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (head, body) = self.client.request(request.map(Full::new)).await?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await?.to_bytes();
+        Ok(Response::from_parts(head, body))
     }
 }
 
 #[async_trait]
 impl HttpClient for Courier {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        self.thread.block_on(self.client.send_bytes(request))
+        self.thread.block_on(async { tokio::time::timeout(DELIVERY_TIMEOUT, self.deliver(request)).await? })
     }
 }
 

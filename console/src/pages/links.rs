@@ -18,7 +18,7 @@ use crate::problem::Failure;
 use crate::report::earnings::Earnings;
 use crate::report::links::LinkReport;
 use crate::report::select::{self, Place, Rank};
-use crate::report::{Range, books, links, summary};
+use crate::report::{Range, Span, books, links, summary};
 use crate::server::App;
 
 const PATH: &str = "/links";
@@ -92,9 +92,10 @@ async fn page(app: &App, visit: &Visit) -> Result<LinksPage, Failure> {
     let view = View::read(&visit.query, Period::Last(7), &["sort", "q", AFTER])?;
     let (range, asked) = (view.range(now)?, Asked::read(&view)?);
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let listed = listed(&mut snapshot, &asked, &range).await?;
+    let span = Span::survey(&mut snapshot, &range).await?;
+    let listed = listed(&mut snapshot, &asked, &span).await?;
     let reports = links::of(&mut snapshot, &listed.ids, &range, now).await?;
-    let programme = summary::of(&mut snapshot, &range, now).await?;
+    let programme = summary::of(&mut snapshot, &span, now).await?;
     let books = books::of_programme(&mut snapshot, caller).await?;
     snapshot.commit().await?;
 
@@ -194,10 +195,10 @@ struct Listed {
     next: Option<String>,
 }
 
-async fn listed(conn: &mut PgConnection, asked: &Asked<'_>, range: &Range) -> Result<Listed, Failure> {
+async fn listed(conn: &mut PgConnection, asked: &Asked<'_>, span: &Span) -> Result<Listed, Failure> {
     match asked.sort {
-        Sort::Human => by_clicks(conn, asked, range, Rank::Human).await,
-        Sort::Filtered => by_clicks(conn, asked, range, Rank::Filtered).await,
+        Sort::Human => by_clicks(conn, asked, span, Rank::Human).await,
+        Sort::Filtered => by_clicks(conn, asked, span, Rank::Filtered).await,
         Sort::Code => by_code(conn, asked).await,
         Sort::Newest => {
             let before = asked.after.map_or(Ok(i64::MAX), number)?;
@@ -211,7 +212,7 @@ async fn listed(conn: &mut PgConnection, asked: &Asked<'_>, range: &Range) -> Re
 async fn by_clicks(
     conn: &mut PgConnection,
     asked: &Asked<'_>,
-    range: &Range,
+    span: &Span,
     rank: Rank,
 ) -> Result<Listed, Failure> {
     const QUIET: &str = "quiet.";
@@ -223,13 +224,13 @@ async fn by_clicks(
         quiet_before = number(before)?;
     } else {
         let after = cursor.map_or(Ok(Place::TOP), place)?;
-        places = select::ranked(conn, range, rank, asked.search, after, wanted).await?;
+        places = select::ranked(conn, span, rank, asked.search, after, wanted).await?;
     }
     let missing = wanted - places.len() as i64;
     let mut listed: Vec<(i64, String)> =
         places.iter().map(|place| (place.link_id, format!("{}.{}", place.clicks, place.link_id))).collect();
     if missing > 0 {
-        let quiet = select::quiet(conn, range, asked.search, quiet_before, missing).await?;
+        let quiet = select::quiet(conn, span, asked.search, quiet_before, missing).await?;
         listed.extend(quiet.into_iter().map(|id| (id, format!("{QUIET}{id}"))));
     }
     let next = (listed.len() > PAGE).then(|| listed[PAGE - 1].1.clone());

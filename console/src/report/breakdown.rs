@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::traffic::{Browser, Channel, Country, Device, Os};
 use sqlx::PgConnection;
 
-use super::{Range, count, open_days};
+use super::{Range, Span, count};
 
 /// Human clicks of one link, split five ways. Each split adds up to the same total.
 #[derive(Debug, Clone, Default)]
@@ -42,14 +42,24 @@ pub async fn of(conn: &mut PgConnection, link_id: i64, range: &Range) -> sqlx::R
     Ok(Breakdown::new(&platforms, &origins))
 }
 
-/// Splits the human clicks of all that the caller sees on the days of `range`.
-pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Breakdown> {
-    let (from, to) = range.days();
-    let open = open_days::of_clicks(&mut *conn, range).await?;
-    let rows =
-        sqlx::query_file_as!(Part, "src/report/splits.sql", from, to, open.begins, open.ends, open.is_one)
-            .fetch_all(conn)
-            .await?;
+/// Splits the human clicks of all that the caller sees on the days of `span`.
+pub async fn of_programme(conn: &mut PgConnection, span: &Span) -> sqlx::Result<Breakdown> {
+    let (from, to) = span.days();
+    let open = &span.clicks;
+    let rows = sqlx::query_file_as!(
+        Part,
+        "src/report/splits.sql",
+        from,
+        to,
+        span.is_own,
+        span.vendor_id,
+        &open.days,
+        open.begins,
+        open.ends,
+        open.is_one
+    )
+    .fetch_all(conn)
+    .await?;
     let by = |name: &str, word| {
         let parts = rows.iter().filter(|part| part.split == name);
         split(parts.map(|part| (part.code, count(part.human_clicks))), word)

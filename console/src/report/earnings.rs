@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::{Granularity, Range, count};
+use super::{Granularity, Range, Span, count};
 
 /// Millionths: what rates and conversions are told in.
 const PPM: u128 = 1_000_000;
@@ -83,18 +83,18 @@ pub async fn of_links(
     Ok(Some(earnings))
 }
 
-/// The earnings of the whole programme over `range`. `None` when the span cuts a day.
+/// The earnings of the whole programme over `span`. `None` when the span cuts a day.
 pub async fn of_programme(
     conn: &mut PgConnection,
-    range: &Range,
+    span: &Span,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Option<Earnings>> {
-    if !range.is_whole_days(now) {
+    if !span.is_whole_days(now) {
         return Ok(None);
     }
     // Any bucket does for a sum; months are fewest.
     let mut money = BTreeMap::<String, Money>::new();
-    for EarnedIn { money: part, .. } in earned(conn, range, Granularity::Month).await? {
+    for EarnedIn { money: part, .. } in earned(conn, span, Granularity::Month).await? {
         match money.get_mut(&part.currency) {
             Some(sum) => sum.add(&part),
             None => drop(money.insert(part.currency.clone(), part)),
@@ -112,19 +112,32 @@ pub struct EarnedIn {
     pub money: Money,
 }
 
-/// The earnings of the whole programme over `range`, bucket by bucket; those without any are left out. Buckets of hours
+/// The earnings of the whole programme over `span`, bucket by bucket; those without any are left out. Buckets of hours
 /// have none: orders are counted by the day.
-pub async fn series(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Vec<EarnedIn>> {
-    if range.granularity == Granularity::Hour {
+pub async fn series(conn: &mut PgConnection, span: &Span) -> sqlx::Result<Vec<EarnedIn>> {
+    if span.granularity == Granularity::Hour {
         return Ok(Vec::new());
     }
-    earned(conn, range, range.granularity).await
+    earned(conn, span, span.granularity).await
 }
 
-async fn earned(conn: &mut PgConnection, range: &Range, step: Granularity) -> sqlx::Result<Vec<EarnedIn>> {
-    let (from, to) = range.days();
-    let rows =
-        sqlx::query_file!("src/report/earnings_series.sql", from, to, step.name()).fetch_all(conn).await?;
+async fn earned(conn: &mut PgConnection, span: &Span, step: Granularity) -> sqlx::Result<Vec<EarnedIn>> {
+    let (from, to) = span.days();
+    let open = &span.orders;
+    let rows = sqlx::query_file!(
+        "src/report/earnings_series.sql",
+        from,
+        to,
+        step.name(),
+        span.is_own,
+        span.vendor_id,
+        &open.days,
+        open.begins,
+        open.ends,
+        open.is_one
+    )
+    .fetch_all(conn)
+    .await?;
     let earned = rows.into_iter().map(|row| EarnedIn {
         start: row.start,
         money: Money {

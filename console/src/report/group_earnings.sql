@@ -1,28 +1,26 @@
 -- Orders and money of the days [$1, $2) by $3: affiliate, vendor, product or link. The first $6 with the most orders, revenue
 -- or commission ($4; amounts in the currency $5); or those named in $7. Affiliates that are switched off are left out, as in
 -- summary.sql.
--- Vendors' days are rolled up, but for the open ones. Those of a few links, or of affiliates, who have few, are read by the
--- primary key, as are an affiliate's own; others all by day.
-with open as materialized (
-    select begins, ends from rollup_open('orders', $1, $2) where tenant_affiliate() is null and $3::text = 'vendor'
-), few as materialized (
+-- Vendors' days are rolled up, but for the open ones $9, which lie in [$10, $11), with no other day in between ($12) or some.
+-- Those of a few links, or of affiliates, who have few, are read by the primary key, as are an affiliate's own ($8); others all
+-- by day.
+with few as materialized (
     select array(
         select link_id
         from link
-        where ($3 = 'link' and link_id = any ($7::bigint[]))
+        where ($3::text = 'link' and link_id = any ($7::bigint[]))
            or ($3 = 'affiliate' and affiliate_id = any ($7))
-           or affiliate_id = tenant_affiliate()
+           or ($8 and affiliate_id = tenant_affiliate())
     ) as links
-    where tenant_affiliate() is not null or ($7 is not null and $3 in ('link', 'affiliate'))
+    where $8::boolean or ($7 is not null and $3 in ('link', 'affiliate'))
 ), daily as (
-    select d.link_id, d.vendor_id, d.affiliate_id, d.product_id, d.currency, d.orders, d.revenue_minor, d.commission_minor
-    from open
-    cross join lateral (select * from order_daily o where o.day >= open.begins and o.day < open.ends) d
-    where tenant_affiliate() is null
+    select link_id, vendor_id, affiliate_id, product_id, currency, orders, revenue_minor, commission_minor
+    from order_daily
+    where not $8 and $3 = 'vendor' and day >= $10::date and day < $11::date and ($12 or day = any ($9::date[]))
     union all
     select link_id, vendor_id, affiliate_id, product_id, currency, orders, revenue_minor, commission_minor
     from order_daily
-    where tenant_affiliate() is null and $3 <> 'vendor' and ($7 is null or $3 = 'product') and day >= $1 and day < $2
+    where not $8 and $3 <> 'vendor' and ($7 is null or $3 = 'product') and day >= $1 and day < $2
     union all
     select d.link_id, d.vendor_id, d.affiliate_id, d.product_id, d.currency, d.orders, d.revenue_minor, d.commission_minor
     from few
@@ -34,13 +32,13 @@ with open as materialized (
            d.currency, d.orders, d.revenue_minor, d.commission_minor
     from daily d
     where d.vendor_id is not null -- nobody's
-      and not exists (select from affiliate a where a.affiliate_id = d.affiliate_id and not a.is_active and tenant_affiliate() is null)
+      and ($8 or not exists (select from affiliate a where a.affiliate_id = d.affiliate_id and not a.is_active))
     union all
     select r.vendor_id, r.currency, r.orders, r.revenue_minor, r.commission_minor
     from rollup_order r
-    where tenant_affiliate() is null and $3 = 'vendor' and r.vendor_id > 0 and r.day >= $1 and r.day < $2
+    where not $8 and $3 = 'vendor' and r.vendor_id > 0 and r.day >= $1 and r.day < $2
       and ($7 is null or r.vendor_id = any ($7))
-      and not exists (select from open where r.day >= begins and r.day < ends)
+      and r.day <> all ($9)
 ), first as (
     select id,
            case $4::text when 'orders' then sum(orders)

@@ -8,14 +8,13 @@ use std::collections::{HashMap, HashSet};
 use sqlx::PgConnection;
 
 use super::earnings::{Earnings, Money};
-use super::kept_span::{self, KeptSpan};
-use super::{Range, count};
+use super::{Span, count};
 
 /// Rows at most, for a file with everything: a spreadsheet takes a million.
 pub const MAX_ROWS: i64 = 200_000;
 
 /// By what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum By {
     /// Who brought it.
     Affiliate,
@@ -102,45 +101,40 @@ pub struct Name {
     pub under: Option<String>,
 }
 
-/// The first `limit` of them over `range`, which is made of whole days; newest first among equals. Amounts are compared in
+/// The first `limit` of them over `span`, which is made of whole days; newest first among equals. Amounts are compared in
 /// `currency`. Those with orders and without clicks come after all that were clicked, and the other way round.
 pub async fn of(
     conn: &mut PgConnection,
-    range: &Range,
+    span: &Span,
     by: By,
     order: Order,
     currency: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Group>> {
-    let mut asked = Asked { kept: kept_span::of(conn, range).await?, conn, range, by, order, currency };
-    let wanted = usize::try_from(limit).unwrap_or_default();
-    let (ids, clicks, mut earned): (Vec<i64>, HashMap<i64, Clicks>, HashMap<i64, Earnings>) =
-        if order.is_clicks() {
-            let clicked = asked.clicks(None, limit).await?;
-            let mut ids: Vec<i64> = clicked.iter().map(|(id, _)| *id).collect();
-            if ids.len() < wanted {
-                let paid = asked.earnings(None, limit).await?;
-                add_missing(&mut ids, paid.into_iter().map(|(id, _)| id), wanted);
-            }
-            let earned = asked.earnings(Some(&ids), limit).await?;
-            (ids, HashMap::from_iter(clicked), HashMap::from_iter(earned))
-        } else {
-            let earned = asked.earnings(None, limit).await?;
-            let mut ids: Vec<i64> = earned.iter().map(|(id, _)| *id).collect();
-            let mut clicks = HashMap::<i64, Clicks>::from_iter(asked.clicks(Some(&ids), limit).await?);
-            if ids.len() < wanted {
-                let clicked = asked.clicks(None, limit).await?;
-                add_missing(&mut ids, clicked.iter().map(|(id, _)| *id), wanted);
-                clicks.extend(clicked);
-            }
-            (ids, clicks, HashMap::from_iter(earned))
-        };
-    let mut names = names(asked.conn, by, &ids).await?;
-    let groups = ids.into_iter().map(|id| {
-        let Clicks { human, filtered } = clicks.get(&id).copied().unwrap_or_default();
-        Group { name: names.remove(&id), human, filtered, earnings: earned.remove(&id).unwrap_or_default() }
-    });
-    Ok(groups.collect())
+    let mut asked = Asked { conn, span, order, currency, limit };
+    if order.is_clicks() {
+        let clicked = asked.clicks(&[by], None).await?.remove(&by).unwrap_or_default();
+        asked.by_clicks(by, clicked).await
+    } else {
+        asked.by_earnings(by).await
+    }
+}
+
+/// The same, most human clicks first, by each of several at once: what was clicked today is read once.
+pub async fn of_each(
+    conn: &mut PgConnection,
+    span: &Span,
+    each: &[By],
+    currency: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Vec<Group>>> {
+    let mut asked = Asked { conn, span, order: Order::Human, currency, limit };
+    let mut clicked = asked.clicks(each, None).await?;
+    let mut groups = Vec::new();
+    for by in each {
+        groups.push(asked.by_clicks(*by, clicked.remove(by).unwrap_or_default()).await?);
+    }
+    Ok(groups)
 }
 
 /// What was clicked of one of them.
@@ -160,48 +154,112 @@ fn add_missing(ids: &mut Vec<i64>, others: impl Iterator<Item = i64>, wanted: us
 /// What is asked for, and where.
 struct Asked<'a> {
     conn: &'a mut PgConnection,
-    kept: KeptSpan,
-    range: &'a Range,
-    by: By,
+    span: &'a Span,
     order: Order,
     currency: &'a str,
+    limit: i64,
 }
 
 impl Asked<'_> {
-    /// The first by clicks in their order, or the clicks of those named.
-    async fn clicks(&mut self, of: Option<&[i64]>, limit: i64) -> sqlx::Result<Vec<(i64, Clicks)>> {
+    /// Those that were clicked, in their order, then others that earned.
+    async fn by_clicks(&mut self, by: By, clicked: Vec<(i64, Clicks)>) -> sqlx::Result<Vec<Group>> {
+        let mut ids: Vec<i64> = clicked.iter().map(|(id, _)| *id).collect();
+        if ids.len() < self.wanted() {
+            let paid = self.earnings(by, None).await?;
+            add_missing(&mut ids, paid.into_iter().map(|(id, _)| id), self.wanted());
+        }
+        let earned = self.earnings(by, Some(&ids)).await?;
+        self.groups(by, ids, HashMap::from_iter(clicked), HashMap::from_iter(earned)).await
+    }
+
+    /// Those that earned, in their order, then others that were clicked.
+    async fn by_earnings(&mut self, by: By) -> sqlx::Result<Vec<Group>> {
+        let earned = self.earnings(by, None).await?;
+        let mut ids: Vec<i64> = earned.iter().map(|(id, _)| *id).collect();
+        let named = self.clicks(&[by], Some(&ids)).await?.remove(&by).unwrap_or_default();
+        let mut clicks = HashMap::<i64, Clicks>::from_iter(named);
+        if ids.len() < self.wanted() {
+            let clicked = self.clicks(&[by], None).await?.remove(&by).unwrap_or_default();
+            add_missing(&mut ids, clicked.iter().map(|(id, _)| *id), self.wanted());
+            clicks.extend(clicked);
+        }
+        self.groups(by, ids, clicks, HashMap::from_iter(earned)).await
+    }
+
+    fn wanted(&self) -> usize {
+        usize::try_from(self.limit).unwrap_or_default()
+    }
+
+    async fn groups(
+        &mut self,
+        by: By,
+        ids: Vec<i64>,
+        clicks: HashMap<i64, Clicks>,
+        mut earned: HashMap<i64, Earnings>,
+    ) -> sqlx::Result<Vec<Group>> {
+        let mut names = names(self.conn, by, &ids).await?;
+        let groups = ids.into_iter().map(|id| {
+            let Clicks { human, filtered } = clicks.get(&id).copied().unwrap_or_default();
+            Group {
+                name: names.remove(&id),
+                human,
+                filtered,
+                earnings: earned.remove(&id).unwrap_or_default(),
+            }
+        });
+        Ok(groups.collect())
+    }
+
+    /// By each: the first by clicks in their order, or the clicks of those named.
+    async fn clicks(
+        &mut self,
+        each: &[By],
+        of: Option<&[i64]>,
+    ) -> sqlx::Result<HashMap<By, Vec<(i64, Clicks)>>> {
+        let names: Vec<String> = each.iter().map(|by| by.name().to_owned()).collect();
         let rows = sqlx::query_file!(
             "src/report/group_clicks.sql",
-            self.range.from,
-            self.range.to,
-            self.kept.until,
-            self.by.name(),
+            self.span.from,
+            self.span.to,
+            self.span.kept_until,
+            &names,
             self.order != Order::Filtered,
-            limit,
-            self.kept.id,
+            self.limit,
+            self.span.kept,
             of,
-            self.kept.vendor_id
+            self.span.vendor_id,
+            self.span.is_own
         )
         .fetch_all(&mut *self.conn)
         .await?;
-        let clicks = rows
-            .into_iter()
-            .map(|row| (row.id, Clicks { human: count(row.human), filtered: count(row.filtered) }));
-        Ok(clicks.collect())
+        let mut clicked = HashMap::<By, Vec<(i64, Clicks)>>::new();
+        for row in rows {
+            let clicks = Clicks { human: count(row.human), filtered: count(row.filtered) };
+            if let Some(by) = each.iter().find(|by| by.name() == row.by) {
+                clicked.entry(*by).or_default().push((row.id, clicks));
+            }
+        }
+        Ok(clicked)
     }
 
     /// The first by orders or money in their order, or what those named earned.
-    async fn earnings(&mut self, of: Option<&[i64]>, limit: i64) -> sqlx::Result<Vec<(i64, Earnings)>> {
-        let (from, to) = self.range.days();
+    async fn earnings(&mut self, by: By, of: Option<&[i64]>) -> sqlx::Result<Vec<(i64, Earnings)>> {
+        let (from, to) = self.span.days();
+        let open = &self.span.orders;
         let rows = sqlx::query_file!(
             "src/report/group_earnings.sql",
             from,
             to,
-            self.by.name(),
+            by.name(),
             self.order.name(),
             self.currency,
-            limit,
-            of
+            self.limit,
+            of,
+            self.span.is_own,
+            &open.days,
+            open.begins,
+            open.ends,
+            open.is_one
         )
         .fetch_all(&mut *self.conn)
         .await?;

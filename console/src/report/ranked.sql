@@ -1,15 +1,15 @@
 -- The links clicked in [$1, $2), most clicks first, newest first among equals, after the place ($5 clicks, link $6).
 -- As in group_clicks.sql: the span $8 keeps what was clicked before $9, and without one all is read by row; an affiliate's own
--- links are read by the primary key.
+-- links ($10) are read by the primary key.
 with since as (
     select link_id, sum(case when $3 then human_clicks else filtered_clicks end)::bigint as clicks
     from click_hourly
-    where tenant_affiliate() is null and hour >= $9::timestamptz and hour < $2
+    where not $10::boolean and hour >= $9::timestamptz and hour < $2
     group by link_id
     union all
     select link_id, sum(case when $3 then human_clicks else filtered_clicks end)::bigint
     from click_hourly
-    where tenant_affiliate() is not null
+    where $10
       and link_id = any (array(select link_id from link where affiliate_id = tenant_affiliate()))
       and hour >= $1
       and hour < $2
@@ -18,7 +18,7 @@ with since as (
     select k.link_id, case when $3 then k.human_clicks else k.filtered_clicks end as clicks
     from rollup_link k
     join link l using (link_id)
-    where tenant_affiliate() is null
+    where not $10
       and k.span_id = $8::integer
       and starts_with(l.code, $4)
       and (case when $3 then k.human_clicks else k.filtered_clicks end, k.link_id) < ($5, $6)

@@ -3,7 +3,7 @@
 
 use sqlx::PgConnection;
 
-use super::{Range, kept_span};
+use super::{Range, Span};
 
 /// The next links by number, for programs that read the whole list. Links created meanwhile come at the end.
 pub async fn by_number(conn: &mut PgConnection, after: i64, limit: i64) -> sqlx::Result<Vec<i64>> {
@@ -105,25 +105,25 @@ impl Place {
 /// [`groups`](super::groups).
 pub async fn ranked(
     conn: &mut PgConnection,
-    range: &Range,
+    span: &Span,
     rank: Rank,
     prefix: &str,
     after: Place,
     limit: i64,
 ) -> sqlx::Result<Vec<Place>> {
-    let kept = kept_span::of(conn, range).await?;
     sqlx::query_file_as!(
         Place,
         "src/report/ranked.sql",
-        range.from,
-        range.to,
+        span.from,
+        span.to,
         rank == Rank::Human,
         prefix,
         after.clicks,
         after.link_id,
         limit,
-        kept.id,
-        kept.until
+        span.kept,
+        span.kept_until,
+        span.is_own
     )
     .fetch_all(conn)
     .await

@@ -1,26 +1,22 @@
--- The sketches of all that the caller sees on the days [$1, $2), $3 at most. As in summary.sql: rolled-up days, rows of open
--- days (all in [$4, $5), $6: in one span) without affiliates that are switched off, an affiliate's own links.
-with open as materialized (
-    select begins, ends from rollup_open('clicks', $1, $2) where tenant_affiliate() is null
-)
+-- The sketches of all that the caller sees on the days [$1, $2), $3 at most. $4 to $9 as in summary.sql: an affiliate's own
+-- links; else rolled-up days, and rows of open days without affiliates that are switched off.
 select r.sketch as "sketch!"
 from rollup_visit r
-where tenant_affiliate() is null and r.vendor_id = coalesce(tenant_vendor(), 0) and r.day >= $1 and r.day < $2
-  and not exists (select from open where r.day >= begins and r.day < ends)
+where not $4::boolean and r.vendor_id = $5 and r.day >= $1 and r.day < $2 and r.day <> all ($6::date[])
 union all
 select v.sketch
 from visit_daily v
-where tenant_affiliate() is null
-  and v.day >= $4
-  and v.day < $5
-  and ($6 or exists (select from open where v.day >= begins and v.day < ends))
+where not $4
+  and v.day >= $7::date
+  and v.day < $8::date
+  and ($9 or v.day = any ($6))
   and not exists (
       select from link l join affiliate a using (affiliate_id) where l.link_id = v.link_id and not a.is_active
   )
 union all
 select v.sketch
 from visit_daily v
-where tenant_affiliate() is not null
+where $4
   and v.link_id = any (array(select link_id from link where affiliate_id = tenant_affiliate()))
   and v.day >= $1
   and v.day < $2

@@ -1,54 +1,51 @@
--- Human clicks of all that the caller sees on the days [$1, $2), split by what people hold and where they come from. As
--- in summary.sql: rolled-up days, rows of open days (all in [$3, $4), $5: in one span) without affiliates that are switched off, an affiliate's
--- own links.
-with open as materialized (
-    select begins, ends from rollup_open('clicks', $1, $2) where tenant_affiliate() is null
-), platform as (
+-- Human clicks of all that the caller sees on the days [$1, $2), split by what people hold and where they come from. $3 to $8
+-- as $4 to $9 in summary.sql: an affiliate's own links; else rolled-up days, and rows of open days without affiliates that are
+-- switched off.
+with platform as (
     select p.device, p.browser, p.os, p.human_clicks
     from click_daily_platform p
-    where tenant_affiliate() is null
-      and p.day >= $3
-      and p.day < $4
-      and ($5 or exists (select from open where p.day >= begins and p.day < ends))
+    where not $3::boolean
+      and p.day >= $6::date
+      and p.day < $7::date
+      and ($8 or p.day = any ($5::date[]))
       and not exists (
           select from link l join affiliate a using (affiliate_id) where l.link_id = p.link_id and not a.is_active
       )
     union all
     select p.device, p.browser, p.os, p.human_clicks
     from click_daily_platform p
-    where tenant_affiliate() is not null
+    where $3
       and p.link_id = any (array(select link_id from link where affiliate_id = tenant_affiliate()))
       and p.day >= $1
       and p.day < $2
 ), origin as (
     select o.country, o.channel, o.human_clicks
     from click_daily_origin o
-    where tenant_affiliate() is null
-      and o.day >= $3
-      and o.day < $4
-      and ($5 or exists (select from open where o.day >= begins and o.day < ends))
+    where not $3
+      and o.day >= $6
+      and o.day < $7
+      and ($8 or o.day = any ($5))
       and not exists (
           select from link l join affiliate a using (affiliate_id) where l.link_id = o.link_id and not a.is_active
       )
     union all
     select o.country, o.channel, o.human_clicks
     from click_daily_origin o
-    where tenant_affiliate() is not null
+    where $3
       and o.link_id = any (array(select link_id from link where affiliate_id = tenant_affiliate()))
       and o.day >= $1
       and o.day < $2
 ), part as (
     select r.split, r.code, r.human_clicks
     from rollup_split r
-    where tenant_affiliate() is null and r.vendor_id = coalesce(tenant_vendor(), 0) and r.day >= $1 and r.day < $2
-      and not exists (select from open where r.day >= begins and r.day < ends)
+    where not $3 and r.vendor_id = $4 and r.day >= $1 and r.day < $2 and r.day <> all ($5)
     union all
     select v.split, v.code, p.human_clicks
-    from platform p
+    from (select device, browser, os, sum(human_clicks)::bigint as human_clicks from platform group by device, browser, os) p
     cross join lateral (values ('device', p.device), ('browser', p.browser), ('os', p.os)) v (split, code)
     union all
     select v.split, v.code, o.human_clicks
-    from origin o
+    from (select country, channel, sum(human_clicks)::bigint as human_clicks from origin group by country, channel) o
     cross join lateral (values ('country', o.country), ('channel', o.channel)) v (split, code)
 )
 select split as "split!", code as "code!", sum(human_clicks)::bigint as "human_clicks!"

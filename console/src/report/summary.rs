@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::earnings::{self, Earnings};
 use super::visits::{self, Union};
-use super::{Bucket, Range, count, open_days};
+use super::{Bucket, Span, count};
 
 /// The programme's clicks.
 #[derive(Debug, Clone)]
@@ -22,15 +22,17 @@ pub struct Summary {
     pub buckets: Vec<Bucket>,
 }
 
-/// The programme over `range`. Days carry no unique visits of their own here: that would be one union per day.
-pub async fn of(conn: &mut PgConnection, range: &Range, now: DateTime<Utc>) -> sqlx::Result<Summary> {
-    let granularity = range.granularity.name();
-    let open = open_days::of_clicks(&mut *conn, range).await?;
+/// The programme over `span`. Days carry no unique visits of their own here: that would be one union per day.
+pub async fn of(conn: &mut PgConnection, span: &Span, now: DateTime<Utc>) -> sqlx::Result<Summary> {
+    let open = &span.clicks;
     let rows = sqlx::query_file!(
         "src/report/summary.sql",
-        range.from,
-        range.to,
-        granularity,
+        span.from,
+        span.to,
+        span.granularity.name(),
+        span.is_own,
+        span.vendor_id,
+        &open.days,
         open.begins,
         open.ends,
         open.is_one
@@ -38,10 +40,10 @@ pub async fn of(conn: &mut PgConnection, range: &Range, now: DateTime<Utc>) -> s
     .fetch_all(&mut *conn)
     .await?;
     let unique =
-        if range.is_whole_days(now) { visits::of_programme(conn, range).await? } else { Union::CutsADay };
-    let earnings = earnings::of_programme(conn, range, now).await?;
+        if span.is_whole_days(now) { visits::of_programme(conn, span).await? } else { Union::CutsADay };
+    let earnings = earnings::of_programme(conn, span, now).await?;
     let mut counted = rows.into_iter().peekable();
-    let buckets: Vec<Bucket> = range
+    let buckets: Vec<Bucket> = span
         .bucket_starts()
         .map(|start| {
             let row = counted.next_if(|row| row.start == start);

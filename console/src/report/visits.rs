@@ -10,7 +10,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::PgConnection;
 use tracing::warn;
 
-use super::{Range, count, open_days};
+use super::{Range, Span, count};
 
 /// Sketches united for one number of the whole programme. A dense one has 12 KiB, so this is at most 600 MB read
 /// from Postgres, a second or two. Days that are rolled up have one, so only a year that just changed has so many.
@@ -113,14 +113,23 @@ impl Union {
     }
 }
 
-/// The union over all links that the caller sees on the days of `range`, of affiliates that are not switched off.
-pub async fn of_programme(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Union> {
-    let (from, to) = range.days();
-    let open = open_days::of_clicks(&mut *conn, range).await?;
-    let most = MAX_PROGRAMME_SKETCHES + 1;
-    let mut rows =
-        sqlx::query_file!("src/report/sketches.sql", from, to, most, open.begins, open.ends, open.is_one)
-            .fetch(conn);
+/// The union over all links that the caller sees on the days of `span`, of affiliates that are not switched off.
+pub async fn of_programme(conn: &mut PgConnection, span: &Span) -> sqlx::Result<Union> {
+    let (from, to) = span.days();
+    let open = &span.clicks;
+    let mut rows = sqlx::query_file!(
+        "src/report/sketches.sql",
+        from,
+        to,
+        MAX_PROGRAMME_SKETCHES + 1,
+        span.is_own,
+        span.vendor_id,
+        &open.days,
+        open.begins,
+        open.ends,
+        open.is_one
+    )
+    .fetch(conn);
     let (mut union, mut seen) = (Uniting::default(), 0);
     while let Some(row) = rows.try_next().await? {
         seen += 1;

@@ -53,15 +53,18 @@ async fn lists_of_orders_stay_quick_and_go_by_an_index() {
         ),
         (
             include_str!("../../src/report/group_earnings.sql"),
-            "execute p (date '2026-01-01', date '2026-01-08', 'link', 'revenue', 'EUR', 6, null)",
+            "execute p (date '2026-01-01', date '2026-01-08', 'link', 'revenue', 'EUR', 6, null, false, array[date '2026-01-07'], \
+             date '2026-01-07', date '2026-01-08', true)",
         ),
         (
             include_str!("../../src/report/group_earnings.sql"),
-            "execute p (date '2026-01-01', date '2026-01-08', 'affiliate', 'human', 'EUR', 6, array[1, 2])",
+            "execute p (date '2026-01-01', date '2026-01-08', 'affiliate', 'human', 'EUR', 6, array[1, 2], false, \
+             array[date '2026-01-07'], date '2026-01-07', date '2026-01-08', true)",
         ),
         (
             include_str!("../../src/report/earnings_series.sql"),
-            "execute p (date '2026-01-01', date '2026-01-08', 'month')",
+            "execute p (date '2026-01-01', date '2026-01-08', 'month', false, 0, array[date '2026-01-07'], date '2026-01-07', \
+             date '2026-01-08', true)",
         ),
     ];
     for (statement, execute) in table {

@@ -25,9 +25,9 @@ use crate::pages::strip::Strip;
 use crate::pages::visit::Visit;
 use crate::problem::Failure;
 use crate::report::earnings::{self, Earnings};
-use crate::report::groups::{self, By, Order};
+use crate::report::groups::{self, By};
 use crate::report::summary::{self, Summary};
-use crate::report::{Granularity, Range, books, breakdown, news};
+use crate::report::{Granularity, Range, Span, books, breakdown, news};
 use crate::server::App;
 
 const PATH: &str = "/";
@@ -64,12 +64,14 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
     let view = View::read(&visit.query, Period::Last(30), &["show", "currency"])?;
     let range = view.range(now)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let summary = summary::of(&mut snapshot, &range, now).await?;
-    let before = summary::of(&mut snapshot, &range.previous(), now).await?;
+    let span = Span::survey(&mut snapshot, &range).await?;
+    let earlier = Span::survey(&mut snapshot, &range.previous()).await?;
+    let summary = summary::of(&mut snapshot, &span, now).await?;
+    let before = summary::of(&mut snapshot, &earlier, now).await?;
     let currency = currency(&view, summary.earnings.as_ref());
-    let plot = plot(&mut snapshot, &view, &range, (&summary, &before), &currency).await?;
-    let rankings = rankings(&mut snapshot, caller.tenant, &view, &range, &currency).await?;
-    let breakdown = breakdown::of_programme(&mut snapshot, &range).await?;
+    let plot = plot(&mut snapshot, &view, (&span, &summary), (&earlier, &before), &currency).await?;
+    let rankings = rankings(&mut snapshot, caller.tenant, &view, &span, &currency).await?;
+    let breakdown = breakdown::of_programme(&mut snapshot, &span).await?;
     let books = books::of_programme(&mut snapshot, caller).await?;
     let (mut counts, mut checks) = (None, Vec::new());
     if let Some(books) = &books {
@@ -143,25 +145,24 @@ fn shows(view: &View, range: &Range) -> Vec<Choice> {
 async fn plot(
     conn: &mut PgConnection,
     view: &View,
-    range: &Range,
-    (now, before): (&Summary, &Summary),
+    (span, now): (&Span, &Summary),
+    (earlier, before): (&Span, &Summary),
     currency: &str,
 ) -> sqlx::Result<Plot> {
     let shown = Shown::named(view.choice("show"));
-    if shown == Shown::Clicks || range.granularity == Granularity::Hour {
-        return Ok(Plot::of_clicks(range, &now.buckets, &before.buckets));
+    if shown == Shown::Clicks || span.granularity == Granularity::Hour {
+        return Ok(Plot::of_clicks(span, &now.buckets, &before.buckets));
     }
-    let previous = range.previous();
-    let earned = earnings::series(&mut *conn, range).await?;
-    let earned_before = earnings::series(conn, &previous).await?;
-    Ok(Plot::of_earnings(shown, currency, (range, &earned), (&previous, &earned_before)))
+    let earned = earnings::series(&mut *conn, span).await?;
+    let earned_before = earnings::series(conn, earlier).await?;
+    Ok(Plot::of_earnings(shown, currency, (span, &earned), (earlier, &earned_before)))
 }
 
 async fn rankings(
     conn: &mut PgConnection,
     tenant: Tenant,
     view: &View,
-    range: &Range,
+    span: &Span,
     currency: &str,
 ) -> sqlx::Result<Vec<Split>> {
     let wanted: &[(&'static str, By, &'static str)] = match tenant {
@@ -177,11 +178,11 @@ async fn rankings(
         ],
         Tenant::Affiliate(_) => &[("Best links", By::Link, "link"), ("Vendors", By::Vendor, "vendor")],
     };
-    let mut rankings = Vec::new();
-    for (title, by, name) in wanted {
-        let groups = groups::of(&mut *conn, range, *by, Order::Human, currency, ranking::SHOWN).await?;
+    let each: Vec<By> = wanted.iter().map(|(_, by, _)| *by).collect();
+    let found = groups::of_each(conn, span, &each, currency, ranking::SHOWN).await?;
+    let rankings = wanted.iter().zip(&found).filter_map(|((title, by, name), groups)| {
         let more = view.plain().with("by_what", name).address("/reports");
-        rankings.extend(ranking(title, *by, &groups, more));
-    }
-    Ok(rankings)
+        ranking(title, *by, groups, more)
+    });
+    Ok(rankings.collect())
 }

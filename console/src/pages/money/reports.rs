@@ -19,9 +19,9 @@ use crate::pages::period::{Period, View};
 use crate::pages::shell::{Frame, Place};
 use crate::pages::visit::Visit;
 use crate::problem::Failure;
-use crate::report::Range;
 use crate::report::groups::{MAX_ROWS, Order};
 use crate::report::summary::{self, Summary};
+use crate::report::{Range, Span};
 use crate::server::App;
 use crate::spreadsheet;
 
@@ -85,9 +85,11 @@ async fn page(app: &App, visit: &Visit) -> Result<ReportPage, Failure> {
     let question = Question::read(visit)?;
     let (view, range, by) = (&question.view, &question.range, question.by);
     let mut snapshot = db::tenant_snapshot(app, &visit.caller).await?;
-    let summary = summary::of(&mut snapshot, range, visit.now).await?;
-    let before = summary::of(&mut snapshot, &range.previous(), visit.now).await?;
-    let mut rows = read(&mut snapshot, &question, &summary, SHOWN + 1).await?;
+    let span = Span::survey(&mut snapshot, range).await?;
+    let earlier = Span::survey(&mut snapshot, &range.previous()).await?;
+    let summary = summary::of(&mut snapshot, &span, visit.now).await?;
+    let before = summary::of(&mut snapshot, &earlier, visit.now).await?;
+    let mut rows = read(&mut snapshot, &question, &span, &summary, SHOWN + 1).await?;
     snapshot.commit().await?;
     let is_cut = by.is_grouped() && rows.len() as i64 > SHOWN;
     if by.is_grouped() {
@@ -111,11 +113,12 @@ async fn page(app: &App, visit: &Visit) -> Result<ReportPage, Failure> {
 async fn read(
     conn: &mut PgConnection,
     question: &Question,
+    span: &Span,
     summary: &Summary,
     limit: i64,
 ) -> sqlx::Result<Vec<Row>> {
     let currency = currency(&question.view, summary.earnings.as_ref());
-    rows::of(conn, question.by, question.order, &question.range, summary, &currency, limit).await
+    rows::of(conn, question.by, question.order, span, summary, &currency, limit).await
 }
 
 /// The whole report as a file, whatever the page shows of it.
@@ -124,8 +127,9 @@ pub(crate) async fn file(State(app): State<App>, visit: Visit) -> Response {
         visit.caller.require(Scope::ReportsRead)?;
         let question = Question::read(&visit)?;
         let mut snapshot = db::tenant_snapshot(&app, &visit.caller).await?;
-        let summary = summary::of(&mut snapshot, &question.range, visit.now).await?;
-        let rows = read(&mut snapshot, &question, &summary, MAX_ROWS).await?;
+        let span = Span::survey(&mut snapshot, &question.range).await?;
+        let summary = summary::of(&mut snapshot, &span, visit.now).await?;
+        let rows = read(&mut snapshot, &question, &span, &summary, MAX_ROWS).await?;
         snapshot.commit().await?;
         let (from, to) = question.range.days();
         let name = format!("report-{}-{from}-{to}", question.by.name());

@@ -13,7 +13,7 @@ use crate::report::breakdown::{self, Breakdown, Share};
 use crate::report::earnings::{self, EarnedIn, Earnings};
 use crate::report::groups::{self, By, Group, Order};
 use crate::report::summary::Summary;
-use crate::report::{Bucket, Granularity, Range};
+use crate::report::{Bucket, Granularity, Range, Span};
 use crate::spreadsheet::harmless;
 
 /// By what a report is made.
@@ -208,27 +208,27 @@ impl Row {
     }
 }
 
-/// The rows of a report over `range`, at most `limit` of those there may be many of.
+/// The rows of a report over `span`, at most `limit` of those there may be many of.
 pub(super) async fn of(
     conn: &mut PgConnection,
     by: Dimension,
     order: Order,
-    range: &Range,
+    span: &Span,
     summary: &Summary,
     currency: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Row>> {
     let mut rows: Vec<Row> = match by.group() {
         Some(group) => {
-            let groups = groups::of(conn, range, group, order, currency, limit).await?;
+            let groups = groups::of(conn, span, group, order, currency, limit).await?;
             groups.into_iter().map(|found| grouped(group, found)).collect()
         }
         None if by == Dimension::Time => {
-            let earned = earnings::series(conn, range).await?;
-            summary.buckets.iter().rev().map(|bucket| in_time(bucket, range, &earned)).collect()
+            let earned = earnings::series(conn, span).await?;
+            summary.buckets.iter().rev().map(|bucket| in_time(bucket, span, &earned)).collect()
         }
         None => {
-            let breakdown = breakdown::of_programme(conn, range).await?;
+            let breakdown = breakdown::of_programme(conn, span).await?;
             let shares = by.shares(&breakdown).iter();
             shares.map(|share| Row::new(format::word(&share.name), share.human, None, None)).collect()
         }

@@ -1,0 +1,100 @@
+//! A span, with what is known of it before it is read: for whom, which of its days are added up already (migration 16),
+//! and which ranking is kept of it (migration 17).
+//!
+//! Statements get all of this as values. Postgres plans by what it knows beforehand, and plans less when it knows more:
+//! whole branches fall away before they are thought about.
+
+use std::ops::Deref;
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use sqlx::PgConnection;
+
+use super::Range;
+
+/// A range of time that is about to be read.
+#[derive(Debug)]
+pub struct Span {
+    range: Range,
+    /// An affiliate reads its own links, which are few: row by row, by the primary key.
+    pub(super) is_own: bool,
+    /// Whose days are read: a vendor's number, or 0 for the programme's.
+    pub(super) vendor_id: i64,
+    /// Days whose clicks are read row by row.
+    pub(super) clicks: OpenDays,
+    /// Days whose orders are read row by row.
+    pub(super) orders: OpenDays,
+    /// The ranking that is kept; `None`: of this range none, or something has changed.
+    pub(super) kept: Option<i32>,
+    /// From when on rankings are read row by row: the beginning of the range when nothing is kept.
+    pub(super) kept_until: DateTime<Utc>,
+}
+
+/// Days that were not rolled up, or have changed since.
+#[derive(Debug)]
+pub(super) struct OpenDays {
+    /// Which.
+    pub(super) days: Vec<NaiveDate>,
+    /// The first of them.
+    pub(super) begins: NaiveDate,
+    /// The day after the last; the same day when there is none.
+    pub(super) ends: NaiveDate,
+    /// No day in between was rolled up: the usual case, today.
+    pub(super) is_one: bool,
+}
+
+impl Span {
+    /// Finds out about `range`, for the tenant of this transaction.
+    pub async fn survey(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Self> {
+        let (from, to) = range.days();
+        let found =
+            sqlx::query_file!("src/report/span.sql", from, to, range.to.date_naive()).fetch_one(conn).await?;
+        // Only whole days are kept.
+        let kept = found.span_id.zip(found.to_day).filter(|_| range.from.time() == NaiveTime::MIN);
+        Ok(Self {
+            range: *range,
+            is_own: found.is_own,
+            vendor_id: found.vendor_id,
+            clicks: OpenDays::new(found.clicks, from),
+            orders: OpenDays::new(found.orders, from),
+            kept: kept.map(|(id, _)| id),
+            kept_until: kept.map_or(range.from, |(_, to_day)| to_day.and_time(NaiveTime::MIN).and_utc()),
+        })
+    }
+}
+
+impl Deref for Span {
+    type Target = Range;
+
+    fn deref(&self) -> &Range {
+        &self.range
+    }
+}
+
+impl OpenDays {
+    /// Of days in their order; `from` is where there are none.
+    fn new(days: Vec<NaiveDate>, from: NaiveDate) -> Self {
+        let begins = days.first().copied().unwrap_or(from);
+        let ends = days.last().map_or(from, |last| *last + Days::new(1));
+        let is_one = (ends - begins).num_days() == days.len() as i64;
+        Self { days, begins, ends, is_one }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_days_are_one_span_or_several() {
+        let day = |n| NaiveDate::from_ymd_opt(2026, 11, n).expect("a day");
+        for (days, begins, ends, is_one) in [
+            (vec![], 1, 1, true),
+            (vec![27], 27, 28, true),
+            (vec![26, 27], 26, 28, true),
+            (vec![20, 27], 20, 28, false),
+        ] {
+            let open = OpenDays::new(days.iter().copied().map(day).collect(), day(1));
+            assert_eq!((open.begins, open.ends, open.is_one), (day(begins), day(ends), is_one), "{days:?}");
+        }
+    }
+}
