@@ -9,8 +9,9 @@ mod rows;
 mod warehouse;
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::btree_map::Entry;
 use std::path::Path;
+use std::{fmt, io};
 
 use anyhow::Context as _;
 use common::ids::Lane;
@@ -53,56 +54,65 @@ pub fn export_clicks(journal: &Path, folder: &Path) -> anyhow::Result<Exported> 
     let mut exported = Exported::default();
     for lane in lanes {
         let place = lane_folder(lane);
-        export_lane(journal, lane, &warehouse, &mut exported)
+        let of_lane = export_lane(journal, lane, &warehouse)
             .with_context(|| format!("cannot export {place}; what is there stays right: export again"))?;
+        info!(place, clicks = of_lane.clicks, files = of_lane.files, "exported a lane");
+        exported.add(of_lane);
     }
     Ok(exported)
 }
 
-fn export_lane(
-    journal: &Path,
-    lane: Lane,
-    warehouse: &Warehouse,
-    exported: &mut Exported,
-) -> anyhow::Result<()> {
+impl Exported {
+    fn add(&mut self, other: Self) {
+        self.lanes += other.lanes;
+        self.clicks += other.clicks;
+        self.files += other.files;
+        self.missed += other.missed;
+    }
+}
+
+fn export_lane(journal: &Path, lane: Lane, warehouse: &Warehouse) -> anyhow::Result<Exported> {
     let place = lane_folder(lane);
     let segments = segments(journal, lane)?;
     let shelved = warehouse.shelved(lane)?;
     let starts: Vec<u64> = segments.iter().map(before).collect();
-    exported.lanes += 1;
-    exported.missed += missed(&shelved, starts.first().copied())
+    let mut exported = Exported { lanes: 1, ..Exported::default() };
+    exported.missed = missed(&shelved, starts.first().copied())
         .inspect(|missed| {
             warn!(place, missed, "clicks left the journal before they were exported: export more often");
         })
         .unwrap_or_default();
     let progress = progress(&place, segments.len());
-    for (segment, next) in segments.into_iter().zip(starts.iter().skip(1).map(Some).chain([None])) {
-        let before = before(&segment);
+    for (segment, next) in segments.iter().zip(starts.iter().skip(1).map(Some).chain([None])) {
+        let before = before(segment);
         let whole = next.map(|next| next - before);
         // Only the last segment grows; of the others it is known how many clicks they hold.
         match whole.filter(|whole| shelved.get(&before) == Some(whole)) {
             Some(there) => exported.clicks += there,
-            None => export_segment(segment, warehouse, exported)?,
+            None => export_segment(segment, warehouse, &mut exported)?,
         }
         progress.inc(1);
     }
     progress.finish_and_clear();
-    info!(place, clicks = exported.clicks, "exported");
-    Ok(())
+    Ok(exported)
 }
 
 /// Writes one file for each day of the segment.
-fn export_segment(segment: Segment, warehouse: &Warehouse, exported: &mut Exported) -> anyhow::Result<()> {
-    let (lane, before) = (segment.header.lane, before(&segment));
+fn export_segment(segment: &Segment, warehouse: &Warehouse, exported: &mut Exported) -> anyhow::Result<()> {
+    let (lane, before) = (segment.header.lane, before(segment));
+    let records = match segment.records() {
+        Ok(records) => records,
+        // The edge has just deleted it; what it held is missing when the next export begins behind it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).context("cannot read the journal"),
+    };
     let mut days: BTreeMap<Day, DayFile> = BTreeMap::new();
-    for record in segment {
+    for record in records {
         let record = record.context("cannot read the journal")?;
         let day = record.at().day();
         let file = match days.entry(day) {
-            std::collections::btree_map::Entry::Occupied(there) => there.into_mut(),
-            std::collections::btree_map::Entry::Vacant(new) => {
-                new.insert(warehouse.begin(day, lane, before)?)
-            }
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(new) => new.insert(warehouse.begin(day, lane, before)?),
         };
         file.push(record)?;
         exported.clicks += 1;

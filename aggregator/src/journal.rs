@@ -26,13 +26,19 @@ pub struct LaneFolder {
     _lock: Option<File>,
 }
 
-/// A segment with a whole header, and its records, oldest first.
+/// A segment with a whole header. Its file is open only while its records are read: a lane may have thousands.
 #[derive(Debug)]
 pub struct Segment {
     /// Where it is.
     pub path: PathBuf,
     /// What it says of itself.
     pub header: SegmentHeader,
+}
+
+/// The records of a segment, oldest first.
+#[derive(Debug)]
+pub struct Records<'a> {
+    header: &'a SegmentHeader,
     seed: u32,
     next: u32,
     file: BufReader<File>,
@@ -71,7 +77,7 @@ pub fn lanes(root: &Path) -> anyhow::Result<Vec<Lane>> {
     Ok(lanes)
 }
 
-/// The lane's segments, oldest first; files that were never written or cannot be read are left out.
+/// The lane's segments, oldest first; files that were never written, cannot be read or have just been deleted are left out.
 pub fn segments(root: &Path, lane: Lane) -> anyhow::Result<Vec<Segment>> {
     let folder = root.join(lane_folder(lane));
     let cannot_read = || format!("cannot read {}", folder.display());
@@ -113,21 +119,28 @@ impl LaneFolder {
 }
 
 impl Segment {
-    /// `None`: it was never written, or its header is not whole.
+    /// `None`: it was never written, its header is not whole, or an edge has just deleted it.
     fn open(path: PathBuf) -> io::Result<Option<Self>> {
-        let mut file = BufReader::with_capacity(READ_BYTES, File::open(&path)?);
         let mut bytes = [0; HEADER_BYTES];
-        match file.read_exact(&mut bytes) {
+        match File::open(&path).and_then(|mut file| file.read_exact(&mut bytes)) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound) => {
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         }
-        let header = SegmentHeader::decode(&bytes);
-        Ok(header.map(|header| Self { path, seed: header.seed(), header, next: 0, file }))
+        Ok(SegmentHeader::decode(&bytes).map(|header| Self { path, header }))
+    }
+
+    /// Its records up to the first that is not whole.
+    pub fn records(&self) -> io::Result<Records<'_>> {
+        let mut file = BufReader::with_capacity(READ_BYTES, File::open(&self.path)?);
+        file.seek_relative(HEADER_BYTES as i64)?;
+        Ok(Records { header: &self.header, seed: self.header.seed(), next: 0, file })
     }
 }
 
-impl Iterator for Segment {
+impl Iterator for Records<'_> {
     type Item = io::Result<Record>;
 
     fn next(&mut self) -> Option<Self::Item> {

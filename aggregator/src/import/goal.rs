@@ -34,7 +34,7 @@ impl Goal {
                 partitions.count()
             );
             let mut claims = segment.header.claims.clone();
-            for record in segment {
+            for record in segment.records()? {
                 let record = record?;
                 let p = usize::from(record.link.partition(partitions).0);
                 claims[p] += 1;

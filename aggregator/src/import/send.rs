@@ -34,7 +34,7 @@ pub(super) async fn send(stores: &Stores, folder: &LaneFolder, counted: &[Waterm
     }
     for segment in folder.segments()? {
         let mut claims = segment.header.claims.clone();
-        for record in segment {
+        for record in segment.records()? {
             let record = record?;
             let partition = record.link.partition(partitions);
             let p = usize::from(partition.0);

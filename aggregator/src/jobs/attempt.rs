@@ -6,19 +6,23 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span, warn};
 
 /// Does one round of `job`. `None`: it failed, which was counted and told as "cannot `what`".
-pub(crate) async fn attempt<T>(
+pub(crate) fn attempt<T>(
     job: &'static str,
     what: &str,
     work: impl Future<Output = anyhow::Result<T>>,
-) -> Option<T> {
+) -> impl Future<Output = Option<T>> {
     let span = info_span!("job", otel.name = job, otel.status_code = Empty, otel.status_description = Empty);
-    let failed = match within(span, work).await {
-        Ok(done) => return Some(done),
-        Err(error) => error,
-    };
-    metrics::counter!("aggregator_errors_total", "job" => job).increment(1);
-    warn!("cannot {what}: {failed:#}");
-    None
+    // A round of a job is large, and would make whoever waits for it as large.
+    let work = Box::pin(within(span, work));
+    async move {
+        let failed = match work.await {
+            Ok(done) => return Some(done),
+            Err(error) => error,
+        };
+        metrics::counter!("aggregator_errors_total", "job" => job).increment(1);
+        warn!("cannot {what}: {failed:#}");
+        None
+    }
 }
 
 /// Does work inside a span that has `otel.status_code` and `otel.status_description`, and says there whether it failed.

@@ -1,7 +1,7 @@
 //! The console as people use it: in a real browser, by every role, on a wide window and on a phone, by day and by night.
 //!
-//! Every run walks to every row of the features. All pages in all looks, what people typed on each of them, and the main
-//! journey take minutes and belong to the night.
+//! Every run walks to every row of the features and makes the main journey. All pages in all looks, and what people typed on
+//! each of them, take minutes and belong to the night.
 
 mod chromium;
 mod journey;

@@ -15,8 +15,8 @@ use prost::Message as _;
 use crate::house::{House, SOON, get, until};
 
 /// A caller's trace, and its span that our answer is a part of.
-const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const CALLER: &str = "00f067aa0ba902b7";
+const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
+const CALLER: u64 = 0x00f0_67aa_0ba9_02b7;
 
 /// Spans that arrived, each with the service it is of.
 type Arrived = Arc<Mutex<Vec<(String, Span)>>>;
@@ -74,10 +74,6 @@ fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[tokio::test]
 async fn requests_and_jobs_are_told_to_a_collector() -> Result<()> {
     let (address, arrived) = collector()?;
@@ -90,7 +86,7 @@ async fn requests_and_jobs_are_told_to_a_collector() -> Result<()> {
         house.click("/told0000")?;
         Ok(house.report("told0000")?["human_clicks"].as_u64() >= Some(1))
     })?;
-    let caller = format!("00-{TRACE}-{CALLER}-01");
+    let caller = format!("00-{TRACE:032x}-{CALLER:016x}-01");
     let reply = get(
         house.address("console", "listen")?,
         "/v1/reports/links?link=told0000",
@@ -105,11 +101,11 @@ async fn requests_and_jobs_are_told_to_a_collector() -> Result<()> {
     };
     let followed = || {
         let told = spans("console", "GET /v1/reports/links").into_iter();
-        told.filter(|span| hex(&span.trace_id) == TRACE).collect::<Vec<_>>()
+        told.filter(|span| span.trace_id == TRACE.to_be_bytes()).collect::<Vec<_>>()
     };
     until("the report is told as a part of its caller's trace", SOON, || Ok(followed().len() == 1))?;
     let request = followed().remove(0);
-    ensure!(hex(&request.parent_span_id) == CALLER, "{request:?}");
+    ensure!(request.parent_span_id == CALLER.to_be_bytes(), "{request:?}");
     ensure!(request.kind() == SpanKind::Server, "{request:?}");
     ensure!(text(&request.attributes, "http.response.status_code").as_deref() == Some("200"), "{request:?}");
     ensure!(

@@ -23,10 +23,6 @@ const NOT_FAST: TimeDelta = TimeDelta::seconds(11);
 
 #[tokio::test]
 async fn from_an_invitation_to_a_payout() -> Result<()> {
-    if super::asked_looks()?.is_none() {
-        eprintln!("the journey is made in the night: {}=one", super::LOOKS);
-        return Ok(());
-    }
     let Some(chromium) = Chromium::start()? else { return Ok(()) };
     let house = House::open()?;
     let base = console(&house)?;
