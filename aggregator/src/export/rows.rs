@@ -15,7 +15,7 @@ use parquet::schema::parser::parse_message_type;
 
 /// The columns. `lane` and `seq` are a click's identity; hashes are keyed, `visitor` with a key that changes every month.
 const SCHEMA: &str = "message click {
-    required int64 at (TIMESTAMP(MICROS, true));
+    required int64 clicked_at (TIMESTAMP(MICROS, true));
     required int32 lane (INTEGER(16, false));
     required int64 seq;
     required int64 link_id;

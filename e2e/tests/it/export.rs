@@ -113,7 +113,7 @@ async fn every_accepted_click_is_exported_once_however_often_that_is_done() -> R
     let mut filtered = 0;
     let mut with_source = 0;
     for row in &rows {
-        ensure!(matches!(value(row, "at")?, Field::TimestampMicros(at) if at > 0), "{row}");
+        ensure!(matches!(value(row, "clicked_at")?, Field::TimestampMicros(at) if at > 0), "{row}");
         ensure!(whole(row, "link_id")? > 0 && whole(row, "vendor_id")? > 0, "{row}");
         ensure!(value(row, "visitor")? != Field::ULong(0), "{row}");
         ensure!(value(row, "country")? == Field::Null, "no address of a test has a country: {row}");
