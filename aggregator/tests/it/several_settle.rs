@@ -8,6 +8,7 @@ use aggregator::jobs::payout::payout;
 use aggregator::jobs::settle::{run, settle_all};
 use common::order::{Event, Kind};
 use runtime::{Shutdown, clock};
+use sqlx::Connection as _;
 
 use crate::shop::*;
 
@@ -78,6 +79,45 @@ async fn three_aggregators_at_once_come_to_the_books_of_one() {
     settle(&world, LATER).await;
     world.audit().await;
     assert_same(&books(&world).await, &books_of_one().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_are_locked_in_the_order_of_their_keys() {
+    let world = programme().await;
+    let mut owner = world.owner().await;
+    let refs = ["A-1", "A-2", "A-3"];
+    for order_ref in refs {
+        report_on(&mut owner, TEAPOTS, &placed(order_ref, NOON, 1_000, &[token(ADA, NOON - MINUTE)])).await;
+    }
+    settle(&world, NOON).await;
+
+    // Somebody holds the second; whoever names them the other way round waits there, with the first and not the third.
+    let mut holder = owner.begin().await.expect("a transaction");
+    let hold = "select order_ref from customer_order where order_ref = 'A-2' for no key update";
+    sqlx::query(hold).execute(&mut *holder).await.expect("held");
+    let mut locker = world.owner().await;
+    let waits = tokio::spawn(async move {
+        let mut tx = locker.begin().await.expect("a transaction");
+        let reversed: Vec<&str> = refs.iter().rev().copied().collect();
+        let locked = sqlx::query(include_str!("../../src/jobs/settle/lock.sql"))
+            .bind(vec![TEAPOTS; 3])
+            .bind(reversed)
+            .fetch_all(&mut *tx)
+            .await;
+        locked.expect("all of them").len()
+    });
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let begun = clock::monotonic();
+    while world.number(waiting).await == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "nobody waits for the order that is held");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut other = world.owner().await;
+    let free = sqlx::query_scalar("select order_ref from customer_order for no key update skip locked");
+    let free: Vec<String> = free.fetch_all(&mut other).await.expect("what nobody has locked");
+    assert_eq!(free, ["A-3"]);
+    holder.rollback().await.expect("let go");
+    assert_eq!(waits.await.expect("it ends"), refs.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
