@@ -86,10 +86,11 @@ async fn orders_are_locked_in_the_order_of_their_keys() {
     let world = programme().await;
     let mut owner = world.owner().await;
     let refs = ["A-1", "A-2", "A-3"];
-    for order_ref in refs {
+    // In the table they stand the other way round.
+    for order_ref in refs.iter().rev() {
         report_on(&mut owner, TEAPOTS, &placed(order_ref, NOON, 1_000, &[token(ADA, NOON - MINUTE)])).await;
+        settle(&world, NOON).await;
     }
-    settle(&world, NOON).await;
 
     // Somebody holds the second; whoever names them the other way round waits there, with the first and not the third.
     let mut holder = owner.begin().await.expect("a transaction");
