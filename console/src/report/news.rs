@@ -51,7 +51,35 @@ pub(crate) async fn mark_read(
     .map(drop)
 }
 
+/// How many events are news, in words. `None`: none is.
+pub(crate) fn unread(count: usize) -> Option<String> {
+    Some(match count {
+        0 => return None,
+        1 => "1 new notification".to_owned(),
+        _ if count as i64 >= TOLD => format!("{TOLD} or more new notifications"),
+        _ => format!("{count} new notifications"),
+    })
+}
+
 /// Whether it is news to somebody who has read until `read`. What holds from a later day on is news on that day.
 pub(crate) fn is_new(at: DateTime<Utc>, read: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
     at <= now && read.is_none_or(|read| at > read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_are_counted_in_words() {
+        let words = [0, 1, 2, 59, 60].map(|count| unread(count).unwrap_or_default());
+        let expected = [
+            "",
+            "1 new notification",
+            "2 new notifications",
+            "59 new notifications",
+            "60 or more new notifications",
+        ];
+        assert_eq!(words, expected);
+    }
 }

@@ -1,6 +1,6 @@
--- The demo's people who can be signed in as, beside the first operator. Nobody has a password.
-insert into account (email, name, role, vendor_id, affiliate_id, email_verified_at)
-select p.email, p.name, p.role, v.vendor_id, a.affiliate_id, now()
+-- The demo's people who can be signed in as, beside the first operator. Nobody has a password. They read the news yesterday.
+insert into account (email, name, role, vendor_id, affiliate_id, email_verified_at, news_read_at)
+select p.email, p.name, p.role, v.vendor_id, a.affiliate_id, now(), now() - interval '1 day'
 from (values
     ('finance@example.com', 'Fiona Finance',      'finance',   null::text,          null::text),
     ('vendor@example.com',  'Example Shopkeeper', 'vendor',    'Example Tea House', null),

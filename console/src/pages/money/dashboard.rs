@@ -14,7 +14,7 @@ const SALES: i64 = 6;
 
 pub(crate) struct Dashboard {
     /// What happened and was not marked as read.
-    pub(crate) unread: usize,
+    pub(crate) unread: Option<String>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) sales: Vec<Row>,
     pub(crate) steps: Vec<Step>,
@@ -60,7 +60,7 @@ pub(super) async fn of(
     let names = orders::products(&mut *conn, sales.iter().map(OrderFacts::key)).await?;
     let progress = progress(conn, affiliate_id).await?;
     Ok(Dashboard {
-        unread: news.iter().filter(|event| news::is_new(event.at, read, now)).count(),
+        unread: news::unread(news.iter().filter(|event| news::is_new(event.at, read, now)).count()),
         accounts,
         sales: sales.into_iter().map(|order| Row::new(order, &names)).collect(),
         steps: progress.steps(),

@@ -28,7 +28,7 @@ struct NotificationsPage {
     frame: Frame,
     rows: Vec<Row>,
     /// How many of them are news.
-    unread: usize,
+    unread: Option<String>,
     /// What marking all of them as read marks: what happens while somebody reads is still news after.
     seen: String,
 }
@@ -76,7 +76,7 @@ async fn page(app: &App, visit: &Visit) -> Result<NotificationsPage, Failure> {
     let rows: Vec<Row> = events.into_iter().filter_map(|event| Row::new(event, read, visit.now)).collect();
     Ok(NotificationsPage {
         frame: visit.frame(Place::Notifications),
-        unread: rows.iter().filter(|row| row.is_new).count(),
+        unread: news::unread(rows.iter().filter(|row| row.is_new).count()),
         seen: visit.now.to_rfc3339_opts(SecondsFormat::Micros, true),
         rows,
     })
