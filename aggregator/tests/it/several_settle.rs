@@ -93,19 +93,19 @@ async fn orders_are_locked_in_the_order_of_their_keys() {
     }
 
     // Somebody holds the second; whoever names them the other way round waits there, with the first and not the third.
-    let mut holder = owner.begin().await.expect("a transaction");
+    let mut holding = owner.begin().await.expect("a transaction");
     let hold = "select order_ref from customer_order where order_ref = 'A-2' for no key update";
-    sqlx::query(hold).execute(&mut *holder).await.expect("held");
-    let mut locker = world.owner().await;
+    sqlx::query(hold).execute(&mut *holding).await.expect("held");
+    let mut another = world.owner().await;
     let waits = tokio::spawn(async move {
-        let mut tx = locker.begin().await.expect("a transaction");
+        let mut tx = another.begin().await.expect("a transaction");
         let reversed: Vec<&str> = refs.iter().rev().copied().collect();
-        let locked = sqlx::query(include_str!("../../src/jobs/settle/lock.sql"))
+        let found = sqlx::query(include_str!("../../src/jobs/settle/lock.sql"))
             .bind(vec![TEAPOTS; 3])
             .bind(reversed)
             .fetch_all(&mut *tx)
             .await;
-        locked.expect("all of them").len()
+        found.expect("all of them").len()
     });
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     let begun = clock::monotonic();
@@ -117,7 +117,7 @@ async fn orders_are_locked_in_the_order_of_their_keys() {
     let free = sqlx::query_scalar("select order_ref from customer_order for no key update skip locked");
     let free: Vec<String> = free.fetch_all(&mut other).await.expect("what nobody has locked");
     assert_eq!(free, ["A-3"]);
-    holder.rollback().await.expect("let go");
+    holding.rollback().await.expect("let go");
     assert_eq!(waits.await.expect("it ends"), refs.len());
 }
 
