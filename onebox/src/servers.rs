@@ -12,10 +12,12 @@ pub mod postgres;
 pub mod redis;
 mod shared;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net;
 use std::sync::{Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
@@ -42,11 +44,9 @@ const PORT_TRIES: u32 = 200;
 
 /// Ports that this process has given away, whether or not somebody listens on them yet. Two of one house that happened
 /// to be the same would let one service answer for another.
-static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+static GIVEN: Mutex<BTreeMap<u16, Option<net::UnixListener>>> = Mutex::new(BTreeMap::new());
 
-/// A loopback port that is free now and was not given to anybody by this process.
-///
-/// Nothing else reserves it, but it was chosen at random: two programs that ask at the same moment hardly get the same.
+/// A loopback port that is free now, and is given to nobody else by this program or another of ours while it runs.
 pub fn free_port() -> io::Result<u16> {
     free_port_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map(|address| address.port())
 }
@@ -64,9 +64,29 @@ pub(crate) fn free_port_on(mut address: SocketAddr) -> io::Result<SocketAddr> {
     TcpListener::bind((address.ip(), 0))?.local_addr()
 }
 
-/// Notes that a port is somebody's. False: it was before.
+/// Notes that a port is somebody's. False: it was before, here or in another program.
+///
+/// Between choosing a port and listening on it seconds go by, in which it looks free. So a name is held that belongs to this
+/// machine's network as the port does, leaves no file behind, and is let go of by the kernel when this process ends.
 pub(crate) fn give(port: u16) -> bool {
-    GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port)
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if given.contains_key(&port) {
+        return false;
+    }
+    let name = net::SocketAddr::from_abstract_name(format!("linkledger-port-{port}"));
+    let held = match name.and_then(|name| net::UnixListener::bind_addr(&name)) {
+        Ok(held) => Some(held),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => return false,
+        // Without such names, others are only unlikely to choose the same.
+        Err(_) => None,
+    };
+    given.insert(port, held);
+    true
+}
+
+/// Whether a port that was chosen before is ours, now if not yet.
+pub(crate) fn keep(port: u16) -> bool {
+    give(port) || GIVEN.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&port)
 }
 
 /// Whether something could listen on this address now.
@@ -87,8 +107,20 @@ mod tests {
 
     #[test]
     fn no_port_is_given_twice() {
-        // Of 1,000 ports that are only free, some 40 pairs would be the same.
-        let ports: Vec<u16> = (0..1_000).map(|_| free_port().expect("a port")).collect();
-        assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), ports.len());
+        // Of 500 ports that are only free, some ten pairs would be the same.
+        let ports: Vec<u16> = (0..500).map(|_| free_port().expect("a port")).collect();
+        assert_eq!(ports.iter().collect::<std::collections::BTreeSet<_>>().len(), ports.len());
+        assert!(ports.iter().all(|port| !give(*port) && keep(*port)));
+    }
+
+    #[test]
+    fn what_another_program_chose_is_left_alone() {
+        let port = free_port().expect("a port");
+        // As another program would find it: this one has forgotten it, and still holds its name.
+        let held = GIVEN.lock().expect("the ports").remove(&port).flatten().expect("a name is held");
+        assert!(is_free(([127, 0, 0, 1], port).into()), "nobody listens yet");
+        assert!(!give(port) && !keep(port));
+        drop(held);
+        assert!(give(port));
     }
 }

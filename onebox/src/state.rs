@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::demo::keys::Keys;
 use crate::files;
 use crate::folder::DataFolder;
-use crate::servers::{free_port, give, is_free, postgres, random_hex, redis};
+use crate::servers::{free_port, is_free, keep, postgres, random_hex, redis};
 
 /// Bytes of the key that signs click tokens, and of the one that shops' secrets are sealed with.
 const SECRET_BYTES: usize = 32;
@@ -69,9 +69,7 @@ impl State {
             state.demo_keys = Some(Keys::random()?);
         }
         for port in [&mut state.redis_port, &mut state.postgres_port] {
-            if is_free(([127, 0, 0, 1], *port).into()) {
-                give(*port);
-            } else {
+            if !(is_free(([127, 0, 0, 1], *port).into()) && keep(*port)) {
                 *port = free_port().context("no free port")?;
             }
         }
