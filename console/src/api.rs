@@ -1,9 +1,10 @@
-//! The JSON API: `/v1/reports/links` and `/v1/reports/summary`.
+//! The JSON API: `/v1/reports/links`, `/v1/reports/summary` and `/v1/reports/breakdown`.
 //!
 //! Times are RFC 3339 in UTC, spans are half-open, lists are pages behind a cursor, and every parameter that is not
 //! understood is refused by name, so that a mistyped filter never silently reports on everything.
 
 pub(crate) mod answer;
+mod breakdown;
 pub(crate) mod given;
 pub(crate) mod params;
 
@@ -25,7 +26,7 @@ pub const LINKS_PATH: &str = "/v1/reports/links";
 
 /// The routes of reports, with what `/openapi.json` says of them.
 pub fn routes() -> Routes {
-    Routes::new().routes(routes!(links)).routes(routes!(summary))
+    Routes::new().routes(routes!(links)).routes(routes!(summary)).routes(routes!(breakdown::show))
 }
 
 /// One page of links with their clicks.
@@ -45,7 +46,7 @@ pub(crate) async fn links(
     Reader(caller): Reader,
     Asking(params): Asking<LinksParams>,
 ) -> Response {
-    json(link_reports(&app, &caller, &params).await)
+    json(link_reports(&app, &caller, &params)).await
 }
 
 /// The whole programme.
@@ -62,7 +63,7 @@ pub(crate) async fn summary(
     Reader(caller): Reader,
     Asking(params): Asking<SummaryParams>,
 ) -> Response {
-    json(programme_report(&app, &caller, &params).await)
+    json(programme_report(&app, &caller, &params)).await
 }
 
 /// The whole programme, as far as the caller sees it.

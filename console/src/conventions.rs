@@ -10,7 +10,9 @@ pub(crate) mod named;
 
 use crate::problem::Failure;
 
-pub(crate) use self::answers::{Object, accepted, changed, created, creation, done, json, made, object};
+pub(crate) use self::answers::{
+    Answer, Object, accepted, changed, created, creation, done, json, made, object,
+};
 pub(crate) use self::described::{
     BranchCode, Called, CountryLetters, CurrencyCode, EmailAddress, LinkCode, Message, Millionths, Moment,
     Number, OnlyTrue, PageParams, Paragraphs, PerCent, PhoneNumber, Repeatable, Sought, Versioned,

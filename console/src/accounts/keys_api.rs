@@ -73,7 +73,7 @@ struct Row {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): Asking<Page>) -> Response {
-    json(page(&app, &caller, &asked).await)
+    json(page(&app, &caller, &asked)).await
 }
 
 /// One page of keys.
@@ -117,7 +117,7 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
         may_make(&caller)?;
         make(&app, &caller, body::decision(request).await?).await
     };
-    created(made.await)
+    created(made).await
 }
 
 fn may_make(caller: &Caller) -> Result<(), Failure> {
@@ -184,7 +184,7 @@ pub(crate) async fn make(app: &App, caller: &Caller, wanted: Wanted) -> Result<K
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn revoke(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    done(revoked(&app, &caller, &id).await)
+    done(revoked(&app, &caller, &id)).await
 }
 
 /// Ends a key.

@@ -78,7 +78,7 @@ pub(super) async fn reset(State(app): State<App>, headers: HeaderMap, request: R
         let Reset { token, password } = body::decision(request).await?;
         credentials::reset(&app, &token, password, now()).await
     };
-    done(outcome.await)
+    done(outcome).await
 }
 
 /// Sends a link that confirms one's own address.
@@ -105,7 +105,7 @@ pub(super) async fn verify(State(app): State<App>, headers: HeaderMap, request: 
         let Token { token } = body::decision(request).await?;
         credentials::verify(&app, &token, now()).await
     };
-    done(outcome.await)
+    done(outcome).await
 }
 
 fn asked(outcome: Result<(), ForPrograms>) -> Response {

@@ -104,7 +104,7 @@ pub(super) async fn list(
     caller: Caller,
     Asking(asked): Asking<(Filter, Page)>,
 ) -> Response {
-    json(page(&app, &caller, &asked).await)
+    json(page(&app, &caller, &asked)).await
 }
 
 impl Asked for (Filter, Page) {
@@ -147,7 +147,7 @@ pub(crate) async fn page(
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    object(shown(&app, &caller, &id).await)
+    object(shown(&app, &caller, &id)).await
 }
 
 /// One account.
@@ -165,7 +165,7 @@ pub(crate) async fn shown(app: &App, caller: &Caller, id: &str) -> Result<Accoun
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    let make = async |wanted| created(make(&app, &caller, wanted)).await;
     creation(&app, &caller, request, may_manage, make).await
 }
 
@@ -239,7 +239,7 @@ pub(super) async fn change(
         may_manage(&caller)?;
         amend(&app, &caller, &if_match, &id, body::decision(request).await?).await
     };
-    object(changed.await)
+    object(changed).await
 }
 
 /// Changes an account's name, or an operator's role.
@@ -284,7 +284,7 @@ pub(super) async fn disable(
     Named(id): Named,
     if_match: IfMatch,
 ) -> Response {
-    object(disabled(&app, &caller, &if_match, &id).await)
+    object(disabled(&app, &caller, &if_match, &id)).await
 }
 
 /// Lets somebody in no longer.
@@ -323,7 +323,7 @@ pub(super) async fn enable(
     Named(id): Named,
     if_match: IfMatch,
 ) -> Response {
-    object(enabled(&app, &caller, &if_match, &id).await)
+    object(enabled(&app, &caller, &if_match, &id)).await
 }
 
 /// Lets somebody in again.
@@ -354,7 +354,7 @@ pub(super) async fn reset(
     Named(id): Named,
     if_match: IfMatch,
 ) -> Response {
-    object(begun_anew(&app, &caller, &if_match, &id).await)
+    object(begun_anew(&app, &caller, &if_match, &id)).await
 }
 
 /// Takes password and second factor away, and mails a link to begin anew.

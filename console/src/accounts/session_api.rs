@@ -183,7 +183,7 @@ pub(super) async fn reauthenticate(State(app): State<App>, caller: Caller, reque
         let Reauthentication { password, totp } = body::decision(request).await?;
         prove_again(&app, &caller, password, totp.as_deref(), now()).await
     };
-    done(outcome.await)
+    done(outcome).await
 }
 
 /// Checks the password of whoever has this session, and notes that they are known again.
@@ -213,7 +213,7 @@ pub(super) async fn change_password(State(app): State<App>, caller: Caller, requ
         own_account(&caller)?;
         set_password(&app, &caller, body::decision(request).await?).await
     };
-    done(outcome.await)
+    done(outcome).await
 }
 
 /// Changes the caller's own password.

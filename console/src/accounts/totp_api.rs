@@ -60,7 +60,7 @@ pub(crate) struct Confirmation {
     (status = 503, description = "The console has no CONSOLE_SECRET", body = Problem, content_type = "application/problem+json"),
 ), security(("session" = [])))]
 pub(super) async fn enrol(State(app): State<App>, caller: Caller) -> Response {
-    answer(offer(&app, &caller, now()).await)
+    answer(offer(&app, &caller, now())).await
 }
 
 /// Offers the caller a second factor.
@@ -108,7 +108,7 @@ pub(super) async fn confirm(State(app): State<App>, caller: Caller, request: Req
         let confirmation = body::decision(request).await?;
         add(&app, &caller, &confirmation, now()).await
     };
-    done(outcome.await)
+    done(outcome).await
 }
 
 /// Confirms the second factor that was offered.
@@ -166,7 +166,7 @@ fn enrolled(app: &App, account_id: &str, enrolment: &str, now: DateTime<Utc>) ->
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("session" = [])))]
 pub(super) async fn remove(State(app): State<App>, caller: Caller) -> Response {
-    done(removed(&app, &caller).await)
+    done(removed(&app, &caller)).await
 }
 
 /// Takes the caller's second factor away.

@@ -54,7 +54,7 @@ pub(super) async fn apply(
         csrf::check_origin(&app.front, &headers)?;
         take(&app, client, body::decision(request)).await
     };
-    accepted(taken.await)
+    accepted(taken).await
 }
 
 /// Times an application is written down when another one takes its name or address in the same moment.

@@ -111,7 +111,7 @@ impl BankAccountAnswer {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn own(State(app): State<App>, caller: Caller) -> Response {
-    json(shown_own(&app, &caller).await)
+    json(shown_own(&app, &caller)).await
 }
 
 /// Any affiliate's account, for operators: with the codes of bank and branch, which leaves a line in the audit.
@@ -122,7 +122,7 @@ pub(super) async fn own(State(app): State<App>, caller: Caller) -> Response {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn of_affiliate(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    json(shown(&app, &caller, &id).await)
+    json(shown(&app, &caller, &id)).await
 }
 
 /// Says where the caller is paid.
@@ -135,7 +135,7 @@ pub(super) async fn put_own(State(app): State<App>, caller: Caller, request: Req
         may_set_own(&caller)?;
         set_own(&app, &caller, body::decision(request).await?).await
     };
-    json(written.await)
+    json(written).await
 }
 
 /// Says where an affiliate is paid, for somebody who cannot.
@@ -155,7 +155,7 @@ pub(super) async fn put_of_affiliate(
         may_set(&caller)?;
         set(&app, &caller, &id, body::decision(request).await?).await
     };
-    json(written.await)
+    json(written).await
 }
 
 /// The caller's own account.

@@ -65,7 +65,7 @@ pub(super) async fn approve(
         NoBody::read(request).await?;
         decide(&app, &caller, &if_match, &id, Verdict::Approved).await
     };
-    object(decided.await)
+    object(decided).await
 }
 
 /// Declines an application, and says why.
@@ -88,7 +88,7 @@ pub(super) async fn reject(
         let verdict = Verdict::Rejected(Reason::read(request).await?);
         decide(&app, &caller, &if_match, &id, verdict).await
     };
-    object(decided.await)
+    object(decided).await
 }
 
 pub(crate) fn may_decide(caller: &Caller) -> Result<(), Failure> {

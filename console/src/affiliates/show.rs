@@ -25,7 +25,7 @@ use crate::{audit, body, db};
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn own(State(app): State<App>, caller: Caller, Asking(span): Asking<Span>) -> Response {
-    object(shown_own(&app, &caller, &span).await)
+    object(shown_own(&app, &caller, &span)).await
 }
 
 /// Anybody's page, for operators and vendors.
@@ -43,7 +43,7 @@ pub(super) async fn show(
     Named(id): Named,
     Asking(span): Asking<Span>,
 ) -> Response {
-    object(shown(&app, &caller, &id, &span).await)
+    object(shown(&app, &caller, &id, &span)).await
 }
 
 /// Changes the caller's own profile.
@@ -63,7 +63,7 @@ pub(super) async fn change_own(
         may_change_own(&caller)?;
         amend_own(&app, &caller, &if_match, body::decision(request).await?).await
     };
-    object(changed.await)
+    object(changed).await
 }
 
 /// Changes any affiliate's profile.
@@ -85,7 +85,7 @@ pub(super) async fn change(
         may_change(&caller)?;
         amend(&app, &caller, &if_match, &id, body::decision(request).await?).await
     };
-    object(changed.await)
+    object(changed).await
 }
 
 /// The caller's own page.

@@ -113,7 +113,7 @@ async fn switched(
         NoBody::read(request).await?;
         switch(app, caller, if_match, id, to).await
     };
-    object(switched.await)
+    object(switched).await
 }
 
 /// Suspends or reactivates an affiliate.

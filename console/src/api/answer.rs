@@ -139,7 +139,8 @@ impl SummaryAnswer {
 }
 
 impl Span {
-    fn of(range: &Range) -> Self {
+    /// What was asked for, as it was read.
+    pub(crate) fn of(range: &Range) -> Self {
         Self { from: rfc3339(range.from), to: rfc3339(range.to), granularity: range.granularity }
     }
 }
@@ -168,7 +169,8 @@ impl From<LinkReport> for LinkAnswer {
 }
 
 impl EarningsAnswer {
-    fn new(earnings: Option<&Earnings>, human: u64) -> Self {
+    /// What `human` clicks brought; `None` where that is not known.
+    pub(crate) fn new(earnings: Option<&Earnings>, human: u64) -> Self {
         /// Millionths in a percent.
         const PPM_PERCENT: f64 = 10_000.0;
         Self {

@@ -152,6 +152,15 @@ impl Given {
                 granularity
             }
         };
+        self.range_by(granularity, now)
+    }
+
+    /// `from` and `to`: a span of whole days.
+    pub(crate) fn days(&mut self, now: DateTime<Utc>) -> Option<Range> {
+        self.range_by(Some(Granularity::Day), now)
+    }
+
+    fn range_by(&mut self, granularity: Option<Granularity>, now: DateTime<Utc>) -> Option<Range> {
         let from = self.one("from").map(|text| self.instant("from", &text));
         let to = self.one("to").map(|text| self.instant("to", &text));
         // A value that was given but cannot be read was complained about; nothing sensible can follow from it.

@@ -57,7 +57,7 @@ pub(crate) struct Filter {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
-    json(page(&app, &caller, &filter).await)
+    json(page(&app, &caller, &filter)).await
 }
 
 /// Lets a parked event take part.
@@ -79,7 +79,7 @@ pub(super) async fn unpark(
         let decision = Decision::read(&caller, request).await?;
         let_in(&app, &caller, (vendor_id, &event_id), &decision).await
     };
-    json(unparked.await)
+    json(unparked).await
 }
 
 impl Asked for Filter {

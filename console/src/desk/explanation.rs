@@ -182,7 +182,7 @@ pub(super) struct Heard {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(order_id): Named) -> Response {
-    json(explain(&app, &caller, &order_id).await)
+    json(explain(&app, &caller, &order_id)).await
 }
 
 /// Everything that was decided about one order.

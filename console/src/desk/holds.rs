@@ -92,7 +92,7 @@ pub(crate) struct Filter {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
-    json(page(&app, &caller, &filter).await)
+    json(page(&app, &caller, &filter)).await
 }
 
 /// Lets a commission go.
@@ -141,7 +141,7 @@ async fn reviewed(
         let decision = Decision::read(caller, request).await?;
         decide(app, caller, hold, finding, &decision).await
     };
-    json(reviewed.await)
+    json(reviewed).await
 }
 
 impl Asked for Filter {

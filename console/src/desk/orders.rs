@@ -124,7 +124,7 @@ pub(crate) struct SiblingAnswer {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): Asking<Orders>) -> Response {
-    json(page(&app, &caller, &asked).await)
+    json(page(&app, &caller, &asked)).await
 }
 
 /// One order.
@@ -135,7 +135,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): 
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(order_id): Named) -> Response {
-    json(detail(&app, &caller, &order_id).await)
+    json(detail(&app, &caller, &order_id)).await
 }
 
 /// Which orders, and which page of them.

@@ -145,7 +145,7 @@ pub(crate) struct Batches {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): Asking<Batches>) -> Response {
-    json(page(&app, &caller, &asked).await)
+    json(page(&app, &caller, &asked)).await
 }
 
 /// One batch with its lines and their orders.
@@ -156,7 +156,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): 
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    json(detail(&app, &caller, &id).await)
+    json(detail(&app, &caller, &id)).await
 }
 
 /// Asks for a batch.
@@ -169,7 +169,7 @@ pub(super) async fn request(State(app): State<App>, caller: Caller, request: Req
         may_ask(&caller)?;
         ask(&app, &caller, body::decision(request).await?).await
     };
-    let mut answer = created(asked.await);
+    let mut answer = created(asked).await;
     if answer.status() == StatusCode::CREATED {
         // It will be collected by the aggregator.
         *answer.status_mut() = StatusCode::ACCEPTED;
@@ -215,7 +215,7 @@ async fn decided(app: &App, caller: &Caller, id: &str, verdict: Verdict, request
         let decision = Decision::read(caller, request).await?;
         decide(app, caller, id, verdict, &decision).await
     };
-    json(decided.await)
+    json(decided).await
 }
 
 impl Asked for Batches {

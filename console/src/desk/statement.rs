@@ -97,7 +97,7 @@ pub(super) async fn show(
     Named(affiliate_id): Named<i64>,
     Asking(asked): Asking<Account>,
 ) -> Response {
-    json(read(&app, &caller, affiliate_id, &asked).await)
+    json(read(&app, &caller, affiliate_id, &asked)).await
 }
 
 /// An affiliate's account over a span.

@@ -81,7 +81,7 @@ impl Object for DocumentAnswer {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn own(State(app): State<App>, caller: Caller) -> Response {
-    json(all_own(&app, &caller).await)
+    json(all_own(&app, &caller)).await
 }
 
 /// Any affiliate's documents, for those who judge.
@@ -92,7 +92,7 @@ pub(super) async fn own(State(app): State<App>, caller: Caller) -> Response {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn of_affiliate(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    json(all_of(&app, &caller, &id).await)
+    json(all_of(&app, &caller, &id)).await
 }
 
 /// The caller's own documents: there are never more than a page of them.

@@ -68,7 +68,7 @@ pub(super) async fn approve(
         NoBody::read(request).await?;
         judge(&app, &caller, &if_match, (&affiliate, &id), Finding::Approved).await
     };
-    object(judged.await)
+    object(judged).await
 }
 
 /// It is not, and this is why.
@@ -92,7 +92,7 @@ pub(super) async fn reject(
         let finding = Finding::Rejected(Reason::read(request).await?);
         judge(&app, &caller, &if_match, (&affiliate, &id), finding).await
     };
-    object(judged.await)
+    object(judged).await
 }
 
 /// Removes a document and its file, as somebody's right to be forgotten wants it.
@@ -110,7 +110,7 @@ pub(super) async fn delete(
     Named((affiliate, id)): Named<(String, String)>,
     if_match: IfMatch,
 ) -> Response {
-    done(remove(&app, &caller, &if_match, (&affiliate, &id)).await)
+    done(remove(&app, &caller, &if_match, (&affiliate, &id))).await
 }
 
 /// Removes a document of an affiliate, and its file.

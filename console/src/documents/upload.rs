@@ -69,7 +69,7 @@ pub(super) async fn upload(
         given.finish("type").map_err(Failure::Parameters)?;
         take(&app, &caller, asked, request).await
     };
-    created(taken.await)
+    created(taken).await
 }
 
 /// The affiliate whose documents are the caller's own.

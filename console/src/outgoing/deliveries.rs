@@ -71,7 +71,7 @@ pub(super) async fn list(
     Named(id): Named,
     Asking(filter): Asking<Filter>,
 ) -> Response {
-    json(page(&app, &caller, &id, &filter).await)
+    json(page(&app, &caller, &id, &filter)).await
 }
 
 /// Sends a message that says nothing, to see whether it arrives.
@@ -82,7 +82,7 @@ pub(super) async fn list(
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn test(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    accepted(sent(&app, &caller, &id).await)
+    accepted(sent(&app, &caller, &id)).await
 }
 
 /// Sends a message again that did not arrive.
@@ -98,7 +98,7 @@ pub(super) async fn retry(
     caller: Caller,
     Named((id, message_id)): Named<(String, String)>,
 ) -> Response {
-    accepted(queued(&app, &caller, &id, &message_id).await)
+    accepted(queued(&app, &caller, &id, &message_id)).await
 }
 
 impl Asked for Filter {

@@ -106,7 +106,7 @@ pub(crate) struct Change {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): Asking<Page>) -> Response {
-    json(page(&app, &caller, &asked).await)
+    json(page(&app, &caller, &asked)).await
 }
 
 /// One target.
@@ -117,7 +117,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(asked): 
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    object(shown(&app, &caller, &id).await)
+    object(shown(&app, &caller, &id)).await
 }
 
 /// Adds a target.
@@ -128,7 +128,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    let make = async |wanted| created(make(&app, &caller, wanted)).await;
     creation(&app, &caller, request, allowed, make).await
 }
 
@@ -164,7 +164,7 @@ pub(super) async fn enable(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(enabled(&app, &caller, &if_match, &id).await)
+    object(enabled(&app, &caller, &if_match, &id)).await
 }
 
 /// Sends no messages any more.
@@ -181,7 +181,7 @@ pub(super) async fn disable(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(disabled(&app, &caller, &if_match, &id).await)
+    object(disabled(&app, &caller, &if_match, &id)).await
 }
 
 /// Makes another secret; for a day the old one signs too.
@@ -198,7 +198,7 @@ pub(super) async fn rotate(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(rotated(&app, &caller, &if_match, &id).await)
+    object(rotated(&app, &caller, &if_match, &id)).await
 }
 
 /// One page of targets.

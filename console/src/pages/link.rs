@@ -55,7 +55,7 @@ pub(crate) async fn show(
     code: Result<Path<String>, PathRejection>,
 ) -> Response {
     let code = code.map(|Path(code)| code).unwrap_or_default();
-    visit.show(page(&app, &visit, code).await)
+    visit.show(page(&app, &visit, code)).await
 }
 
 async fn page(app: &App, visit: &Visit, code: String) -> Result<LinkPage, Failure> {

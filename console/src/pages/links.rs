@@ -83,7 +83,7 @@ struct Row {
 
 /// Answers `/links`.
 pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<LinksPage, Failure> {

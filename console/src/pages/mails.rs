@@ -49,7 +49,7 @@ pub(crate) async fn list(State(app): State<App>, visit: Visit) -> Response {
         let mails = mails.map_err(|error| Failure::Fault(error.to_string()))?;
         Ok(MailsPage { frame: visit.frame(Place::Mails), mails })
     };
-    visit.show(page.await)
+    visit.show(page).await
 }
 
 /// One mail.
@@ -70,7 +70,7 @@ pub(crate) async fn one(
         let body = text.lines().map(|line| (line.to_owned(), is_address(&app, line))).collect();
         Ok(MailPage { frame: visit.frame(Place::Mails), mail, body })
     };
-    visit.show(page.await)
+    visit.show(page).await
 }
 
 fn is_address(app: &App, line: &str) -> bool {

@@ -24,6 +24,7 @@ use crate::server::App;
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(overview::show))
+        .route(figure::LIVE, get(figure::live))
         .route(orders::PATH, get(orders::list::show))
         .route("/orders/{order_id}", get(orders::one::show))
         .route(reports::PATH, get(reports::show))

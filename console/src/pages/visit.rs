@@ -12,6 +12,7 @@ use super::shell::{Frame, Place};
 use super::{message, now, render};
 use crate::auth::{Caller, Visitor};
 use crate::body::{self, Form};
+use crate::conventions::Answer;
 use crate::problem::Failure;
 use crate::server::App;
 
@@ -55,11 +56,16 @@ impl Visit {
     }
 
     /// The page, or why there is none, inside the frame.
-    pub(crate) fn show(&self, page: Result<impl Template, Failure>) -> Response {
-        match page {
-            Ok(page) => render(StatusCode::OK, &page),
-            Err(failure) => self.failed(failure),
-        }
+    pub(crate) fn show<'a, P: Template>(
+        &'a self,
+        page: impl Future<Output = Result<P, Failure>> + Send + 'a,
+    ) -> Answer<'a> {
+        Box::pin(async {
+            match page.await {
+                Ok(page) => render(StatusCode::OK, &page),
+                Err(failure) => self.failed(failure),
+            }
+        })
     }
 
     /// The form again, with what is wrong in it.
@@ -70,8 +76,11 @@ impl Visit {
     }
 
     /// Where a form leads, or why it does not.
-    pub(crate) fn lead(&self, outcome: Result<Redirect, Failure>) -> Response {
-        outcome.map_or_else(|failure| self.failed(failure), Redirect::into_response)
+    pub(crate) fn lead<'a>(
+        &'a self,
+        outcome: impl Future<Output = Result<Redirect, Failure>> + Send + 'a,
+    ) -> Answer<'a> {
+        Box::pin(async { outcome.await.map_or_else(|failure| self.failed(failure), Redirect::into_response) })
     }
 
     /// Why there is no page. Who has to prove again who they are is asked to, and led back.

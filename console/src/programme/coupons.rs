@@ -109,7 +109,7 @@ pub(crate) struct Filter {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
-    json(page(&app, &caller, &filter).await)
+    json(page(&app, &caller, &filter)).await
 }
 
 /// One coupon.
@@ -120,7 +120,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter):
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    object(shown(&app, &caller, &id).await)
+    object(shown(&app, &caller, &id)).await
 }
 
 /// Makes a coupon.
@@ -131,7 +131,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    let make = async |wanted| created(make(&app, &caller, wanted)).await;
     creation(&app, &caller, request, writes, make).await
 }
 
@@ -171,7 +171,7 @@ pub(super) async fn end(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(ends(&app, &caller, &if_match, &id, Some(now())).await)
+    object(ends(&app, &caller, &if_match, &id, Some(now()))).await
 }
 
 impl Asked for Filter {

@@ -95,7 +95,7 @@ pub(crate) struct Filter {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
-    json(page(&app, &caller, &filter).await)
+    json(page(&app, &caller, &filter)).await
 }
 
 /// One invitation.
@@ -106,7 +106,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter):
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    object(shown(&app, &caller, &id).await)
+    object(shown(&app, &caller, &id)).await
 }
 
 /// Invites several people, each with an outcome of its own.
@@ -117,7 +117,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let send = async |wanted| made(send::all(&app, &caller, wanted).await);
+    let send = async |wanted| made(send::all(&app, &caller, wanted)).await;
     creation(&app, &caller, request, writes, send).await
 }
 
@@ -135,7 +135,7 @@ pub(super) async fn resend(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(sent_again(&app, &caller, &if_match, &id).await)
+    object(sent_again(&app, &caller, &if_match, &id)).await
 }
 
 /// Makes an invitation's link worthless.
@@ -152,7 +152,7 @@ pub(super) async fn revoke(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(revoked(&app, &caller, &if_match, &id).await)
+    object(revoked(&app, &caller, &if_match, &id)).await
 }
 
 /// One invitation.

@@ -143,7 +143,7 @@ pub(crate) struct Filter {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
-    json(page(&app, &caller, &filter).await)
+    json(page(&app, &caller, &filter)).await
 }
 
 /// One link.
@@ -154,7 +154,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter):
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(code): Named) -> Response {
-    object(shown(&app, &caller, &code).await)
+    object(shown(&app, &caller, &code)).await
 }
 
 /// Makes a link.
@@ -165,7 +165,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(code): Na
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    let make = async |wanted| created(make(&app, &caller, wanted)).await;
     creation(&app, &caller, request, make::may, make).await
 }
 
@@ -201,7 +201,7 @@ pub(super) async fn activate(
     if_match: IfMatch,
     Named(code): Named,
 ) -> Response {
-    object(switch(&app, &caller, &if_match, &code, Switch::On).await)
+    object(switch(&app, &caller, &if_match, &code, Switch::On)).await
 }
 
 /// Switches a link off.
@@ -218,7 +218,7 @@ pub(super) async fn deactivate(
     if_match: IfMatch,
     Named(code): Named,
 ) -> Response {
-    object(switch(&app, &caller, &if_match, &code, Switch::Off).await)
+    object(switch(&app, &caller, &if_match, &code, Switch::Off)).await
 }
 
 impl Asked for Filter {

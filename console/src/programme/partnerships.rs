@@ -122,7 +122,7 @@ pub(crate) struct Filter {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
-    json(page(&app, &caller, &filter).await)
+    json(page(&app, &caller, &filter)).await
 }
 
 /// One partnership.
@@ -133,7 +133,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter):
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    object(shown(&app, &caller, &id).await)
+    object(shown(&app, &caller, &id)).await
 }
 
 /// Makes a partnership that nobody asked for.
@@ -144,7 +144,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    let make = async |wanted| created(make(&app, &caller, wanted)).await;
     creation(&app, &caller, request, writes, make).await
 }
 
@@ -162,7 +162,7 @@ pub(super) async fn approve(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(step(&app, &caller, &if_match, &id, Step::Approve).await)
+    object(step(&app, &caller, &if_match, &id, Step::Approve)).await
 }
 
 /// Says no.
@@ -179,7 +179,7 @@ pub(super) async fn reject(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(step(&app, &caller, &if_match, &id, Step::Reject).await)
+    object(step(&app, &caller, &if_match, &id, Step::Reject)).await
 }
 
 /// Lets its links be tracked.
@@ -196,7 +196,7 @@ pub(super) async fn activate(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(step(&app, &caller, &if_match, &id, Step::Activate).await)
+    object(step(&app, &caller, &if_match, &id, Step::Activate)).await
 }
 
 /// Stops its links from being tracked.
@@ -213,7 +213,7 @@ pub(super) async fn deactivate(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(step(&app, &caller, &if_match, &id, Step::Deactivate).await)
+    object(step(&app, &caller, &if_match, &id, Step::Deactivate)).await
 }
 
 impl Asked for Filter {

@@ -57,7 +57,7 @@ pub(crate) struct Wanted {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn of_partnership(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    json(all_of_partnership(&app, &caller, &id).await)
+    json(all_of_partnership(&app, &caller, &id)).await
 }
 
 /// The rates of a product, latest first.
@@ -68,7 +68,7 @@ pub(super) async fn of_partnership(State(app): State<App>, caller: Caller, Named
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn of_product(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    json(all_of_product(&app, &caller, &id).await)
+    json(all_of_product(&app, &caller, &id)).await
 }
 
 /// Agrees on another rate for a partnership.
@@ -87,7 +87,7 @@ pub(super) async fn agree(
     Named(id): Named,
     request: Request,
 ) -> Response {
-    let agree = async |wanted| made(for_partnership(&app, &caller, &if_match, &id, wanted).await);
+    let agree = async |wanted| made(for_partnership(&app, &caller, &if_match, &id, wanted)).await;
     creation(&app, &caller, request, partnerships::writes, agree).await
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn set(
     Named(id): Named,
     request: Request,
 ) -> Response {
-    let set = async |wanted| made(for_product(&app, &caller, &if_match, &id, wanted).await);
+    let set = async |wanted| made(for_product(&app, &caller, &if_match, &id, wanted)).await;
     creation(&app, &caller, request, products::writes, set).await
 }
 

@@ -157,7 +157,7 @@ pub(crate) struct Filter {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
-    json(page(&app, &caller, &filter).await)
+    json(page(&app, &caller, &filter)).await
 }
 
 /// One request.
@@ -168,7 +168,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter):
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    object(shown(&app, &caller, &id).await)
+    object(shown(&app, &caller, &id)).await
 }
 
 /// Asks.
@@ -179,7 +179,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    let make = async |wanted| created(make(&app, &caller, wanted)).await;
     creation(&app, &caller, request, may_ask, make).await
 }
 
@@ -202,7 +202,7 @@ pub(super) async fn approve(
         may_answer(&caller)?;
         answer(&app, &caller, &if_match, &id, body::decision(request).await?, Verdict::Approved).await
     };
-    object(approved.await)
+    object(approved).await
 }
 
 /// Says no, and why.
@@ -224,7 +224,7 @@ pub(super) async fn reject(
         may_answer(&caller)?;
         answer(&app, &caller, &if_match, &id, body::decision(request).await?, Verdict::Rejected).await
     };
-    object(rejected.await)
+    object(rejected).await
 }
 
 impl Asked for Filter {

@@ -77,7 +77,7 @@ pub(crate) struct Wanted {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    json(all(&app, &caller, &id).await)
+    json(all(&app, &caller, &id)).await
 }
 
 /// Agrees on other terms. A vendor's partners are told a week before what takes something from them.
@@ -96,7 +96,7 @@ pub(super) async fn agree(
     Named(id): Named,
     request: Request,
 ) -> Response {
-    let agree = async |wanted| made(agreed(&app, &caller, &if_match, &id, wanted).await);
+    let agree = async |wanted| made(agreed(&app, &caller, &if_match, &id, wanted)).await;
     creation(&app, &caller, request, writes, agree).await
 }
 

@@ -110,7 +110,7 @@ pub(crate) struct Filter {
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter): Asking<Filter>) -> Response {
-    json(page(&app, &caller, &filter).await)
+    json(page(&app, &caller, &filter)).await
 }
 
 /// One vendor.
@@ -121,7 +121,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, Asking(filter):
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Named) -> Response {
-    object(shown(&app, &caller, &id).await)
+    object(shown(&app, &caller, &id)).await
 }
 
 /// Takes a vendor in.
@@ -132,7 +132,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Named(id): Name
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ), security(("key" = []), ("session" = [])))]
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Response {
-    let make = async |wanted| created(make(&app, &caller, wanted).await);
+    let make = async |wanted| created(make(&app, &caller, wanted)).await;
     creation(&app, &caller, request, writes, make).await
 }
 
@@ -168,7 +168,7 @@ pub(super) async fn activate(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(switch(&app, &caller, &if_match, &id, Switch::On).await)
+    object(switch(&app, &caller, &if_match, &id, Switch::On)).await
 }
 
 /// Switches all of a vendor's links off.
@@ -185,7 +185,7 @@ pub(super) async fn deactivate(
     if_match: IfMatch,
     Named(id): Named,
 ) -> Response {
-    object(switch(&app, &caller, &if_match, &id, Switch::Off).await)
+    object(switch(&app, &caller, &if_match, &id, Switch::Off)).await
 }
 
 /// What is done to something that is on or off.

@@ -7,6 +7,37 @@ use sqlx::PgConnection;
 
 use super::{Range, Span, count};
 
+/// One way to split clicks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// By traffic source.
+    Source,
+    /// By country.
+    Country,
+    /// By kind of device.
+    Device,
+    /// By browser family.
+    Browser,
+    /// By operating system.
+    System,
+}
+
+impl Split {
+    /// Each of them.
+    pub const ALL: [Self; 5] = [Self::Source, Self::Country, Self::Device, Self::Browser, Self::System];
+
+    /// Its name in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Country => "country",
+            Self::Device => "device",
+            Self::Browser => "browser",
+            Self::System => "system",
+        }
+    }
+}
+
 /// Human clicks of one link, split five ways. Each split adds up to the same total.
 #[derive(Debug, Clone, Default)]
 pub struct Breakdown {
@@ -96,6 +127,17 @@ struct Origin {
 }
 
 impl Breakdown {
+    /// The parts of one split, the largest first.
+    pub fn shares(&self, by: Split) -> &[Share] {
+        match by {
+            Split::Source => &self.channels,
+            Split::Country => &self.countries,
+            Split::Device => &self.devices,
+            Split::Browser => &self.browsers,
+            Split::System => &self.systems,
+        }
+    }
+
     fn new(platforms: &[Platform], origins: &[Origin]) -> Self {
         let by_platform = |code: fn(&Platform) -> i16, name| {
             split(platforms.iter().map(|row| (code(row), count(row.human_clicks))), name)

@@ -51,6 +51,13 @@ impl Earnings {
         self.money.iter().map(|money| money.orders).sum()
     }
 
+    /// The currency of most orders, in which amounts are compared unless another is asked for.
+    pub fn usual_currency(&self) -> Option<&str> {
+        let usual =
+            self.money.iter().max_by_key(|money| (money.orders, std::cmp::Reverse(&money.currency)))?;
+        Some(&usual.currency)
+    }
+
     /// Orders for each human click in millionths, rounded half up. `None` without clicks: there is nothing to divide by.
     pub fn conversion_ppm(&self, human: u64) -> Option<u64> {
         let (orders, clicks) = (u128::from(self.orders()), u128::from(human));

@@ -27,7 +27,11 @@ pub enum By {
 }
 
 impl By {
-    fn name(self) -> &'static str {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Affiliate, Self::Vendor, Self::Product, Self::Link];
+
+    /// Its name in addresses and statements.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Affiliate => "affiliate",
             Self::Vendor => "vendor",
@@ -64,6 +68,11 @@ impl Order {
 
     fn is_clicks(self) -> bool {
         matches!(self, Self::Human | Self::Filtered)
+    }
+
+    /// Whether amounts of one currency are compared.
+    pub fn is_money(self) -> bool {
+        matches!(self, Self::Revenue | Self::Commission)
     }
 
     /// Its name in addresses and statements.

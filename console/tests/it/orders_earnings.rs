@@ -54,6 +54,66 @@ async fn links_and_the_programme_show_what_clicks_brought() {
 }
 
 #[tokio::test]
+async fn a_breakdown_says_who_and_what_brought_most_and_adds_up_to_the_summary() {
+    let world = world().await;
+    world
+        .run(
+            "insert into click_daily_platform values (1, current_date - 1, 2, 2, 3, 200), (1, current_date - 1, 1, 1, 1, 100); \
+             insert into click_daily_origin values (1, current_date - 1, 1 + 26 * 18 + 4, 0, 300)",
+        )
+        .await;
+    let report = async |query: &str| world.json(&format!("/v1/reports/breakdown?{query}")).await;
+    let names = |report: &Value, field: &str| -> Vec<Value> {
+        report["data"].as_array().expect("rows").iter().map(|row| row[field].clone()).collect()
+    };
+
+    let by_link = report("by=link").await;
+    assert_eq!(names(&by_link, "id"), ["summer-1", "summer-2", "rested-1"], "the clicked, then who earned");
+    assert_eq!(names(&by_link, "human_clicks"), [400, 7, 0]);
+    assert_eq!(names(&by_link, "filtered_clicks"), [10, 5, 0]);
+    let money = |currency: &str, orders: i64, revenue: i64, commission: i64| json!({"currency": currency, "orders": orders, "revenue_minor": revenue, "commission_minor": commission});
+    let first = &by_link["data"][0];
+    assert_eq!(
+        json!([first["orders"], first["conversion_rate"], first["earnings"]]),
+        json!([10, 2.5, [money("EUR", 9, 90_000, 11_250), money("JPY", 1, 900, 100)]])
+    );
+    assert_eq!((&by_link["has_more"], &by_link["by"]), (&json!(false), &json!("link")));
+
+    let summary = world.json("/v1/reports/summary").await;
+    for by in ["affiliate", "vendor", "product", "link"] {
+        let rows = report(&format!("by={by}")).await;
+        for (total, field) in
+            [("human_clicks", "human_clicks"), ("filtered_clicks", "filtered_clicks"), ("orders", "orders")]
+        {
+            let sum: i64 = names(&rows, field).iter().filter_map(Value::as_i64).sum();
+            assert_eq!(json!(sum), summary[total], "{total} by {by}");
+        }
+    }
+    assert_eq!(names(&report("by=affiliate&sort=orders").await, "name"), ["mara.w", "trailnotes"]);
+    assert_eq!(names(&report("by=affiliate&sort=revenue&currency=JPY&limit=1").await, "name"), ["mara.w"]);
+    assert_eq!(
+        names(&report("by=affiliate&sort=commission").await, "name")[0],
+        "mara.w",
+        "in the currency of most orders"
+    );
+    assert_eq!(report("by=affiliate&limit=1").await["has_more"], true);
+    let by_product = report("by=product").await;
+    assert_eq!(names(&by_product, "name")[2], Value::Null, "links to a shop as a whole");
+
+    let by_device = report("by=device").await;
+    assert_eq!(names(&by_device, "name"), ["mobile", "desktop"]);
+    assert_eq!(names(&by_device, "human_clicks"), [200, 100]);
+    assert_eq!(names(&by_device, "orders"), [Value::Null, Value::Null]);
+    assert_eq!(names(&report("by=country").await, "name"), ["SE"]);
+
+    let refused = world.get("/v1/reports/breakdown?by=device&sort=revenue&colour=red").await;
+    let problem = refused.json();
+    let wrong: Vec<&Value> =
+        problem["errors"].as_array().expect("errors").iter().map(|error| &error["field"]).collect();
+    assert_eq!((refused.status, wrong), (400, vec![&json!("sort"), &json!("colour")]));
+}
+
+#[tokio::test]
 async fn the_page_shows_orders_conversion_and_commission() {
     let page = world().await.get("/links").await;
     assert_eq!(page.status, 200);

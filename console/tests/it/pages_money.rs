@@ -288,6 +288,22 @@ async fn a_statement_adds_up_month_by_month() {
 }
 
 #[tokio::test]
+async fn figures_are_told_again_without_the_page_around_them() {
+    let money = Money::new().await;
+    money.world.clicks(1, noon(1), 30, 5).await;
+    for who in [&money.admin, &money.vendor, &money.affiliate] {
+        for path in ["/", "/?range=7d&show=orders", "/reports?range=90d&by=week&by_what=link"] {
+            let page = money.page(who, path).await;
+            let (_, figures) = page.split_once("id=\"figures\" hx-get=\"").expect("figures");
+            let (address, _) = figures.split_once('"').expect("an address");
+            let again = money.page(who, &address.replace("&#38;", "&").replace("&amp;", "&")).await;
+            assert!(again.starts_with("<dl ") && page.contains(again.trim_end()), "{path}: {again}");
+        }
+    }
+    assert_eq!(money.read(&money.admin, "/live/figures?range=soon").await.status, 400);
+}
+
+#[tokio::test]
 async fn reports_are_split_by_everything_and_kept_as_files() {
     let money = Money::new().await;
     money.world.clicks(1, noon(1), 30, 5).await;

@@ -131,6 +131,7 @@ fn figures() -> Vec<String> {
     vec![
         format!("/v1/reports/summary?from={from}T00:00:00Z&to={to}T00:00:00Z"),
         format!("/v1/reports/summary?from={hour}T05:00:00Z&to={next}T13:00:00Z&granularity=hour"),
+        format!("/v1/reports/breakdown?by=browser&from={from}&to={to}"),
         format!("/reports/csv?by_what=country&from={from}&through={last}"),
         format!("/reports/csv?by_what=device&from={from}&through={last}"),
         format!("/reports/csv?by_what=time&from={from}&through={last}"),
@@ -140,7 +141,7 @@ fn figures() -> Vec<String> {
 /// Who and what brought most.
 fn rankings() -> Vec<String> {
     let (from, last) = (today() - Days::new(6), today());
-    let mut paths = Vec::new();
+    let mut paths = vec![format!("/v1/reports/breakdown?by=product&sort=filtered&from={from}")];
     for by in ["link", "affiliate", "vendor", "product"] {
         for order in ["human", "filtered", "revenue"] {
             paths.push(format!("/reports/csv?by_what={by}&sort={order}&from={from}&through={last}"));

@@ -2,12 +2,58 @@
 
 use std::fmt;
 
+use askama::Template;
 use askama::filters::HtmlSafe;
+use axum::extract::State;
+use axum::response::Response;
 
+use crate::auth::Scope;
+use crate::db;
 use crate::pages::format;
 use crate::pages::markup::{Amount, Count};
+use crate::pages::period::{Period, View};
+use crate::pages::visit::Visit;
+use crate::problem::Failure;
+use crate::report::Span;
 use crate::report::earnings::{Earnings, Money};
-use crate::report::summary::Summary;
+use crate::report::summary::{self, Summary};
+use crate::server::App;
+
+/// Where the figures of a period are without the page around them: a page that stays open asks every few seconds, and only
+/// for what it shows anew.
+pub(super) const LIVE: &str = "/live/figures";
+/// What pages with these figures show first.
+pub(super) const USUAL: Period = Period::Last(30);
+
+#[derive(Template)]
+#[template(path = "money/figures.html")]
+struct LiveFigures {
+    live: String,
+    figures: Vec<Figure>,
+}
+
+/// Answers `/live/figures`.
+pub(crate) async fn live(State(app): State<App>, visit: Visit) -> Response {
+    visit.show(of_period(&app, &visit)).await
+}
+
+async fn of_period(app: &App, visit: &Visit) -> Result<LiveFigures, Failure> {
+    visit.caller.require(Scope::ReportsRead)?;
+    let view = View::read(&visit.query, USUAL, &[])?;
+    let range = view.range(visit.now)?;
+    let mut snapshot = db::tenant_snapshot(app, &visit.caller).await?;
+    let span = Span::survey(&mut snapshot, &range).await?;
+    let earlier = Span::survey(&mut snapshot, &range.previous()).await?;
+    let summary = summary::of(&mut snapshot, &span, visit.now).await?;
+    let before = summary::of(&mut snapshot, &earlier, visit.now).await?;
+    snapshot.commit().await?;
+    Ok(LiveFigures { live: live_address(&view), figures: figures(&summary, &before) })
+}
+
+/// Where the figures of this view are told again.
+pub(super) fn live_address(view: &View) -> String {
+    view.plain().address(LIVE)
+}
 
 /// What stands in a figure: elements and digits of ours, nothing that somebody typed.
 #[derive(Debug, Clone, PartialEq, Eq)]

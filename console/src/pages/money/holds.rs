@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::response::{Redirect, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 
 use crate::auth::Scope;
 use crate::conventions::{Named, Page};
@@ -73,7 +73,7 @@ struct HoldPage {
 
 /// Answers `/holds`.
 pub(crate) async fn list(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<HoldsPage, Failure> {
@@ -112,7 +112,7 @@ pub(crate) async fn one(
     visit: Visit,
     Named((order_id, flag)): Named<(String, String)>,
 ) -> Response {
-    visit.show(hold(&app, &visit, (&order_id, &flag), Fields::new()).await)
+    visit.show(hold(&app, &visit, (&order_id, &flag), Fields::new())).await
 }
 
 async fn hold(
@@ -147,7 +147,7 @@ pub(crate) async fn decide(
                 Finding::Released => Done::HoldReleased,
                 Finding::Confirmed => Done::HoldConfirmed,
             };
-            return visit.lead(Ok(done.at(PATH)));
+            return done.at(PATH).into_response();
         }
         Err(failure @ (Failure::Content(_) | Failure::Conflict(..))) => failure,
         Err(failure) => return visit.failed(failure),
@@ -160,7 +160,7 @@ pub(crate) async fn decide(
 
 /// Lets a parked event take part.
 pub(crate) async fn let_in(State(app): State<App>, visit: Visit, request: Request) -> Response {
-    visit.lead(take_part(&app, &visit, request).await)
+    visit.lead(take_part(&app, &visit, request)).await
 }
 
 async fn take_part(app: &App, visit: &Visit, request: Request) -> Result<Redirect, Failure> {

@@ -7,7 +7,7 @@ use axum::response::Response;
 use sqlx::PgConnection;
 
 use super::dashboard::{self, Dashboard};
-use super::figure::{Figure, figures};
+use super::figure::{self, Figure, figures};
 use super::health::{self, Check};
 use super::plot::{Plot, Shown};
 use super::ranking::{self, ranking};
@@ -18,7 +18,7 @@ use crate::auth::{Scope, Tenant};
 use crate::db;
 use crate::pages::format;
 use crate::pages::parts::{Choice, Controls};
-use crate::pages::period::{Period, View};
+use crate::pages::period::View;
 use crate::pages::shell::{Frame, Place};
 use crate::pages::splits::Split;
 use crate::pages::strip::Strip;
@@ -41,6 +41,7 @@ struct OverviewPage {
     /// What it is compared with.
     before: String,
     figures: Vec<Figure>,
+    live: String,
     plot: Plot,
     shows: Vec<Choice>,
     currencies: Vec<(String, String, bool)>,
@@ -55,13 +56,13 @@ struct OverviewPage {
 
 /// Answers `/`.
 pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
     let (caller, now) = (&visit.caller, visit.now);
     caller.require(Scope::ReportsRead)?;
-    let view = View::read(&visit.query, Period::Last(30), &["show", "currency"])?;
+    let view = View::read(&visit.query, figure::USUAL, &["show", "currency"])?;
     let range = view.range(now)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
     let span = Span::survey(&mut snapshot, &range).await?;
@@ -95,6 +96,7 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
         controls: Controls::new(&view, &range, PATH),
         before: format::span(&range.previous()),
         figures: figures(&summary, &before),
+        live: figure::live_address(&view),
         shows: shows(&view, &range),
         currencies: currencies(&view, summary.earnings.as_ref(), &currency),
         was_clicked: summary.human + summary.filtered > 0
@@ -112,9 +114,9 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
 /// The currency that money is drawn and compared in: the one asked for, or the one of most orders.
 pub(super) fn currency(view: &View, earnings: Option<&Earnings>) -> String {
     let money = earnings.map(|earnings| earnings.money.as_slice()).unwrap_or_default();
-    let asked = money.iter().find(|money| money.currency == view.choice("currency"));
-    let usual = || money.iter().max_by_key(|money| (money.orders, std::cmp::Reverse(&money.currency)));
-    asked.or_else(usual).map(|money| money.currency.clone()).unwrap_or_default()
+    let asked =
+        money.iter().map(|money| money.currency.as_str()).find(|code| *code == view.choice("currency"));
+    asked.or_else(|| earnings?.usual_currency()).unwrap_or_default().to_owned()
 }
 
 /// The currencies to choose from: the address, the code, and whether it is the one. None where there is no choice.

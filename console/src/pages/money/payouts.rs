@@ -4,7 +4,7 @@
 
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::response::{Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 use common::payout::payable_from;
 use common::time::Millis;
 use sqlx::PgConnection;
@@ -119,9 +119,9 @@ struct Payment {
 /// Answers `/payouts`.
 pub(crate) async fn list(State(app): State<App>, visit: Visit) -> Response {
     match visit.caller.tenant {
-        Tenant::Affiliate(affiliate_id) => visit.show(payments(&app, &visit, affiliate_id).await),
+        Tenant::Affiliate(affiliate_id) => visit.show(payments(&app, &visit, affiliate_id)).await,
         Tenant::Programme | Tenant::Vendor(_) => {
-            visit.show(page(&app, &visit, Fields::new().with("minimum_minor", "1")).await)
+            visit.show(page(&app, &visit, Fields::new().with("minimum_minor", "1"))).await
         }
     }
 }
@@ -214,7 +214,7 @@ pub(crate) async fn request(State(app): State<App>, visit: Visit, request: Reque
         payouts::ask(&app, &visit.caller, wanted).await
     };
     match asked.await {
-        Ok(batch) => visit.lead(Ok(Done::PayoutRequested.at(&format!("{PATH}/{}", batch.payout_batch_id)))),
+        Ok(batch) => Done::PayoutRequested.at(&format!("{PATH}/{}", batch.payout_batch_id)).into_response(),
         Err(failure @ Failure::Content(_)) => match page(&app, &visit, fields.refuse(&failure)).await {
             Ok(page) => visit.again(&failure, &page),
             Err(failure) => visit.failed(failure),
@@ -225,7 +225,7 @@ pub(crate) async fn request(State(app): State<App>, visit: Visit, request: Reque
 
 /// Answers `/payouts/{id}`.
 pub(crate) async fn one(State(app): State<App>, visit: Visit, Named(id): Named) -> Response {
-    visit.show(batch(&app, &visit, &id, Fields::new()).await)
+    visit.show(batch(&app, &visit, &id, Fields::new())).await
 }
 
 async fn batch(app: &App, visit: &Visit, id: &str, fields: Fields) -> Result<PayoutPage, Failure> {
@@ -278,7 +278,7 @@ pub(crate) async fn decide(
         payouts::decide(&app, &visit.caller, &id, verdict, &decision).await
     };
     match decided.await {
-        Ok(_) => visit.lead(Ok::<Redirect, Failure>(done.at(&format!("{PATH}/{id}")))),
+        Ok(_) => done.at(&format!("{PATH}/{id}")).into_response(),
         Err(failure @ (Failure::Content(_) | Failure::Conflict(..))) => {
             match batch(&app, &visit, &id, fields.refuse(&failure)).await {
                 Ok(page) => visit.again(&failure, &page),

@@ -9,13 +9,13 @@ use axum::response::Response;
 use sqlx::PgConnection;
 
 use self::rows::{Dimension, Row};
-use super::figure::{Figure, figures};
+use super::figure::{self, Figure, figures};
 use super::overview::currency;
 use crate::auth::{Caller, Scope};
 use crate::db;
 use crate::pages::format;
 use crate::pages::parts::{Choice, Controls};
-use crate::pages::period::{Period, View};
+use crate::pages::period::View;
 use crate::pages::shell::{Frame, Place};
 use crate::pages::visit::Visit;
 use crate::problem::Failure;
@@ -41,6 +41,7 @@ struct ReportPage {
     controls: Controls,
     before: String,
     figures: Vec<Figure>,
+    live: String,
     dimensions: Vec<Choice>,
     heading: &'static str,
     /// Whether orders and money are known by it.
@@ -68,7 +69,7 @@ struct Question {
 
 impl Question {
     fn read(visit: &Visit) -> Result<Self, Failure> {
-        let view = View::read(&visit.query, Period::Last(30), &NAMES)?;
+        let view = View::read(&visit.query, figure::USUAL, &NAMES)?;
         let by = Dimension::named(view.choice("by_what"), &visit.caller)?;
         let order = Order::from_name(view.choice("sort")).unwrap_or(Order::Human);
         Ok(Self { range: view.range(visit.now)?, view, by, order })
@@ -77,7 +78,7 @@ impl Question {
 
 /// Answers `/reports`.
 pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<ReportPage, Failure> {
@@ -100,6 +101,7 @@ async fn page(app: &App, visit: &Visit) -> Result<ReportPage, Failure> {
         controls: Controls::new(view, range, PATH),
         before: format::span(&range.previous()),
         figures: figures(&summary, &before),
+        live: figure::live_address(view),
         dimensions: dimensions(view, by, &visit.caller),
         heading: by.heading(),
         has_money: by.has_money(range),
@@ -142,7 +144,7 @@ pub(crate) async fn file(State(app): State<App>, visit: Visit) -> Response {
 }
 
 fn dimensions(view: &View, current: Dimension, caller: &Caller) -> Vec<Choice> {
-    let offered = Dimension::ALL.into_iter().filter(|by| by.is_for(caller));
+    let offered = Dimension::all().filter(|by| by.is_for(caller));
     let choice = |by: Dimension| Choice {
         label: by.heading(),
         address: view

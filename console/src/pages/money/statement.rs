@@ -81,7 +81,7 @@ struct Booking {
 
 /// Answers `/statement`.
 pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 /// Whose account in which currency, with everything that is known of it.

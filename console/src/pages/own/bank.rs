@@ -51,7 +51,7 @@ struct Account {
 
 /// Shows the account, and the form for another one.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit, Fields::new()).await)
+    visit.show(page(&app, &visit, Fields::new())).await
 }
 
 /// Says where the affiliate is paid.

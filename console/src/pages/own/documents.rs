@@ -59,7 +59,7 @@ struct Row {
 
 /// Shows them.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit, Fields::new()).await)
+    visit.show(page(&app, &visit, Fields::new())).await
 }
 
 /// Takes one in.

@@ -73,7 +73,7 @@ struct Row {
 
 /// Shows it.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit, Fields::new()).await)
+    visit.show(page(&app, &visit, Fields::new())).await
 }
 
 /// Makes an address for one system, and shows its secret once.

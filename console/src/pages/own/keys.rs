@@ -68,7 +68,7 @@ struct Row {
 
 /// Shows them.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit, Fields::new(), None).await)
+    visit.show(page(&app, &visit, Fields::new(), None)).await
 }
 
 /// Makes one, and shows it once.
@@ -108,7 +108,7 @@ pub(super) async fn revoke(
         keys::revoked(&app, &visit.caller, &id).await?;
         Ok(Done::KeyRevoked.at(PATH))
     };
-    visit.lead(revoked.await)
+    visit.lead(revoked).await
 }
 
 /// The boxes as the one field that the API reads.

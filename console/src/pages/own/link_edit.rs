@@ -32,7 +32,7 @@ struct EditPage {
 
 /// Shows the form.
 pub(super) async fn show(State(app): State<App>, visit: Visit, Named(code): Named) -> Response {
-    visit.show(page(&app, &visit, &code, None).await)
+    visit.show(page(&app, &visit, &code, None)).await
 }
 
 /// Changes the link.
@@ -71,7 +71,7 @@ pub(super) async fn activate(
     Named(code): Named,
     request: Request,
 ) -> Response {
-    visit.lead(switched(&app, &visit, &code, request, Switch::On).await)
+    visit.lead(switched(&app, &visit, &code, request, Switch::On)).await
 }
 
 /// Switches the link off.
@@ -81,7 +81,7 @@ pub(super) async fn deactivate(
     Named(code): Named,
     request: Request,
 ) -> Response {
-    visit.lead(switched(&app, &visit, &code, request, Switch::Off).await)
+    visit.lead(switched(&app, &visit, &code, request, Switch::Off)).await
 }
 
 async fn switched(

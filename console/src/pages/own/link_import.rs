@@ -1,5 +1,7 @@
 //! `/links/import`: the links of a CSV file, each row with what became of it.
 
+use std::future::ready;
+
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -36,7 +38,7 @@ struct ImportPage {
 /// Shows the form.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
     let may = Maker::new(&visit.caller, &app.redirect_url, visit.now).map(|_| ());
-    visit.show(may.map(|()| ImportPage::new(&visit, Fields::new(), None)))
+    visit.show(ready(may.map(|()| ImportPage::new(&visit, Fields::new(), None)))).await
 }
 
 /// Makes the links, and says what became of each row.

@@ -53,7 +53,7 @@ pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
         let value = visit.asked(name).unwrap_or_default();
         fields.with(name, value)
     });
-    visit.show(page(&app, &visit, fields).await)
+    visit.show(page(&app, &visit, fields)).await
 }
 
 /// Makes the link, and leads to it.

@@ -49,7 +49,7 @@ struct Row {
 
 /// Shows it.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 /// Marks as read what the page showed.
@@ -63,7 +63,7 @@ pub(super) async fn read(State(app): State<App>, visit: Visit, request: Request)
         news::mark_read(&app.accounts, account_id, seen.to_utc(), visit.now).await?;
         Ok(Redirect::to(PATH))
     };
-    visit.lead(marked.await)
+    visit.lead(marked).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<NotificationsPage, Failure> {

@@ -63,7 +63,7 @@ enum Application {
 
 /// Shows it.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit, None).await)
+    visit.show(page(&app, &visit, None)).await
 }
 
 /// Changes the profile.

@@ -45,7 +45,7 @@ struct TotpPage {
 
 /// Shows it.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit, Fields::new()).await)
+    visit.show(page(&app, &visit, Fields::new())).await
 }
 
 /// Sends the mail that confirms an address once more.
@@ -56,7 +56,7 @@ pub(super) async fn verify(State(app): State<App>, visit: Visit, request: Reques
         let back = if visit.back.starts_with("/profile") { "/profile" } else { PATH };
         Ok(Done::MailSent.at(back))
     };
-    visit.lead(sent.await)
+    visit.lead(sent).await
 }
 
 /// Changes the password.
@@ -92,7 +92,7 @@ pub(super) async fn totp(State(app): State<App>, visit: Visit) -> Response {
         let enrolment = offer(&app, &visit.caller, visit.now).await?;
         TotpPage::new(&visit, enrolment, Fields::new())
     };
-    visit.show(page.await)
+    visit.show(page).await
 }
 
 /// Confirms the app with its first code.
@@ -130,7 +130,7 @@ pub(super) async fn remove(State(app): State<App>, visit: Visit, request: Reques
         removed(&app, &visit.caller).await?;
         Ok(Done::Unprotected.at(PATH))
     };
-    visit.lead(removed.await)
+    visit.lead(removed).await
 }
 
 async fn page(app: &App, visit: &Visit, fields: Fields) -> Result<SettingsPage, Failure> {

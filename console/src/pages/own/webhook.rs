@@ -57,7 +57,7 @@ pub(super) async fn show(State(app): State<App>, visit: Visit, Named(id): Named)
         let target = targets::shown(&app, &visit.caller, &id).await?;
         shown(&app, &visit, target).await
     };
-    visit.show(page.await)
+    visit.show(page).await
 }
 
 /// Lets messages go to it again.
@@ -72,7 +72,7 @@ pub(super) async fn enable(
         let target = targets::enabled(&app, &visit.caller, &IfMatch::any(), &id).await?;
         Ok(Done::WebhookEnabled.to(&target.target_id, &format!("{PATH}/{}", target.target_id)))
     };
-    visit.lead(enabled.await)
+    visit.lead(enabled).await
 }
 
 /// Lets none go any more.
@@ -87,7 +87,7 @@ pub(super) async fn disable(
         let target = targets::disabled(&app, &visit.caller, &IfMatch::any(), &id).await?;
         Ok(Done::WebhookDisabled.to(&target.target_id, &format!("{PATH}/{}", target.target_id)))
     };
-    visit.lead(disabled.await)
+    visit.lead(disabled).await
 }
 
 /// Sends a message that says nothing, to see whether it arrives.
@@ -102,7 +102,7 @@ pub(super) async fn test(
         deliveries::sent(&app, &visit.caller, &id).await?;
         Ok(Done::TestSent.at(&format!("{PATH}/{id}")))
     };
-    visit.lead(sent.await)
+    visit.lead(sent).await
 }
 
 /// Sends a message again.
@@ -117,7 +117,7 @@ pub(super) async fn retry(
         deliveries::queued(&app, &visit.caller, &id, &message).await?;
         Ok::<Redirect, Failure>(Done::Sent.at(&format!("{PATH}/{id}")))
     };
-    visit.lead(again.await)
+    visit.lead(again).await
 }
 
 /// The page of a target, with its secret where it has just been made.

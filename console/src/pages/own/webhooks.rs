@@ -52,7 +52,7 @@ struct Row {
 
 /// Shows them.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit, Fields::new()).await)
+    visit.show(page(&app, &visit, Fields::new())).await
 }
 
 /// Adds one, and shows its secret.
@@ -90,7 +90,7 @@ pub(super) async fn rotate(
         let target = targets::rotated(&app, &visit.caller, &IfMatch::any(), &id).await?;
         super::webhook::shown(&app, &visit, target).await
     };
-    visit.show(rotated.await)
+    visit.show(rotated).await
 }
 
 /// The boxes as the one field that the API reads.

@@ -185,7 +185,7 @@ impl Figures {
 
 /// Answers `/affiliates/{id}`.
 pub(super) async fn show(State(app): State<App>, visit: Visit, Named(id): Named) -> Response {
-    visit.show(page(&app, &visit, &id).await)
+    visit.show(page(&app, &visit, &id)).await
 }
 
 async fn page(app: &App, visit: &Visit, id: &str) -> Result<AffiliatePage, Failure> {
@@ -219,7 +219,7 @@ pub(super) async fn suspend(
     Named(id): Named,
     request: Request,
 ) -> Response {
-    visit.lead(switched(&app, &visit, &id, request, (Switch::Off, Done::AffiliateSuspended)).await)
+    visit.lead(switched(&app, &visit, &id, request, (Switch::Off, Done::AffiliateSuspended))).await
 }
 
 /// Switches an affiliate on again.
@@ -229,7 +229,7 @@ pub(super) async fn reactivate(
     Named(id): Named,
     request: Request,
 ) -> Response {
-    visit.lead(switched(&app, &visit, &id, request, (Switch::On, Done::AffiliateReactivated)).await)
+    visit.lead(switched(&app, &visit, &id, request, (Switch::On, Done::AffiliateReactivated))).await
 }
 
 async fn switched(

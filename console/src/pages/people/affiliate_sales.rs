@@ -46,7 +46,7 @@ struct Row {
 
 /// Answers `/affiliates/{id}/sales`.
 pub(super) async fn show(State(app): State<App>, visit: Visit, Named(id): Named) -> Response {
-    visit.show(page(&app, &visit, &id).await)
+    visit.show(page(&app, &visit, &id)).await
 }
 
 async fn page(app: &App, visit: &Visit, id: &str) -> Result<SalesPage, Failure> {

@@ -69,7 +69,7 @@ struct Figures {
 
 /// Answers `/affiliates`.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<AffiliatesPage, Failure> {

@@ -48,7 +48,7 @@ struct Row {
 
 /// Answers `/audit`.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<AuditPage, Failure> {

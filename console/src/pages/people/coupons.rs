@@ -1,5 +1,7 @@
 //! `/coupons`: codes that shoppers type at the checkout, and which link each credits where no click does.
 
+use std::future::ready;
+
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -80,7 +82,7 @@ impl Row {
 
 /// Answers `/coupons`.
 pub(super) async fn list(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<CouponsPage, Failure> {
@@ -107,7 +109,7 @@ fn may_write(visit: &Visit) -> bool {
 /// Answers `/coupons/new`.
 pub(super) async fn new(visit: Visit) -> Response {
     let fields = Fields::new().with("link", visit.asked("link").unwrap_or_default());
-    visit.show(form(&visit, fields))
+    visit.show(ready(form(&visit, fields))).await
 }
 
 fn form(visit: &Visit, fields: Fields) -> Result<CouponForm, Failure> {
@@ -152,5 +154,5 @@ pub(super) async fn end(
         coupons::ends(&app, &visit.caller, &if_match, &id, Some(now())).await?;
         Ok(Done::CouponEnded.at(&back(&visit, PATH)))
     };
-    visit.lead(ended.await)
+    visit.lead(ended).await
 }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::choices::{self, Choice};
@@ -9,11 +10,11 @@ use super::look::{Look, Tab, back};
 use crate::auth::{Scope, Tenant};
 use crate::conventions::{Asked as _, IfMatch, Named};
 use crate::pages::form::{Fields, Kind};
-use crate::pages::mails;
 use crate::pages::markup::{Ago, Badge, Instant};
 use crate::pages::shell::{Frame, Place};
 use crate::pages::toast::Done;
 use crate::pages::visit::Visit;
+use crate::pages::{mails, render};
 use crate::problem::Failure;
 use crate::programme::invitations::send::{self, Outcome, Wanted};
 use crate::programme::invitations::{self, Filter, Invitation};
@@ -95,7 +96,7 @@ struct InvitedPage {
 
 /// Answers `/invitations`.
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<InvitationsPage, Failure> {
@@ -126,7 +127,7 @@ async fn page(app: &App, visit: &Visit) -> Result<InvitationsPage, Failure> {
 /// Answers `/invitations/new`.
 pub(super) async fn ask(State(app): State<App>, visit: Visit) -> Response {
     let fields = Fields::new().with("vendor_id", visit.asked("vendor").unwrap_or_default());
-    visit.show(form(&app, &visit, fields).await)
+    visit.show(form(&app, &visit, fields)).await
 }
 
 async fn form(app: &App, visit: &Visit, fields: Fields) -> Result<InvitePage, Failure> {
@@ -152,7 +153,7 @@ pub(super) async fn send(State(app): State<App>, visit: Visit, request: Request)
         Ok(outcomes) => {
             let frame = visit.frame(Place::Invitations);
             let rows = outcomes.data.into_iter().map(told).collect();
-            visit.show(Ok(InvitedPage { frame, sent: outcomes.sent, rows }))
+            render(StatusCode::OK, &InvitedPage { frame, sent: outcomes.sent, rows })
         }
         Err(failure @ (Failure::Content(_) | Failure::Conflict(..))) => {
             let fields = fields.refuse(&failure);
@@ -190,7 +191,7 @@ pub(super) async fn resend(
         invitations::sent_again(&app, &visit.caller, &IfMatch::any(), &id).await?;
         Ok(Done::InvitationSent.at(&back(&visit, PATH)))
     };
-    visit.lead(sent.await)
+    visit.lead(sent).await
 }
 
 /// Makes its link worthless.
@@ -205,5 +206,5 @@ pub(super) async fn revoke(
         invitations::revoked(&app, &visit.caller, &IfMatch::any(), &id).await?;
         Ok(Done::InvitationRevoked.at(&back(&visit, PATH)))
     };
-    visit.lead(revoked.await)
+    visit.lead(revoked).await
 }

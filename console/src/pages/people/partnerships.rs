@@ -110,7 +110,7 @@ impl AgreedRate {
 
 /// Answers `/partnerships`.
 pub(super) async fn list(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<PartnershipsPage, Failure> {
@@ -138,7 +138,7 @@ async fn page(app: &App, visit: &Visit) -> Result<PartnershipsPage, Failure> {
 
 /// Answers `/partnerships/{id}`.
 pub(super) async fn show(State(app): State<App>, visit: Visit, Named(id): Named) -> Response {
-    visit.show(one(&app, &visit, &id, Fields::new()).await)
+    visit.show(one(&app, &visit, &id, Fields::new())).await
 }
 
 async fn one(app: &App, visit: &Visit, id: &str, fields: Fields) -> Result<PartnershipPage, Failure> {
@@ -201,7 +201,7 @@ pub(super) async fn take_step(
         step(&app, &visit.caller, &IfMatch::only(&version), &id, wanted).await?;
         Ok(Done::PartnershipChanged.at(&format!("{PATH}/{id}")))
     };
-    visit.lead(taken.await)
+    visit.lead(taken).await
 }
 
 /// Agrees on another commission.

@@ -117,7 +117,7 @@ struct ProductForm {
 
 /// Answers `/products`.
 pub(super) async fn list(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<ProductsPage, Failure> {
@@ -144,7 +144,7 @@ fn may_write(visit: &Visit) -> bool {
 
 /// Answers `/products/{id}`.
 pub(super) async fn show(State(app): State<App>, visit: Visit, Named(id): Named) -> Response {
-    visit.show(one(&app, &visit, &id, Fields::new()).await)
+    visit.show(one(&app, &visit, &id, Fields::new())).await
 }
 
 async fn one(app: &App, visit: &Visit, id: &str, fields: Fields) -> Result<ProductPage, Failure> {
@@ -164,7 +164,7 @@ async fn one(app: &App, visit: &Visit, id: &str, fields: Fields) -> Result<Produ
 /// Answers `/products/new`.
 pub(super) async fn new(State(app): State<App>, visit: Visit) -> Response {
     let fields = Fields::new().with("vendor_id", visit.asked("vendor").unwrap_or_default());
-    visit.show(form(&app, &visit, "", fields).await)
+    visit.show(form(&app, &visit, "", fields)).await
 }
 
 async fn form(app: &App, visit: &Visit, id: &str, fields: Fields) -> Result<ProductForm, Failure> {
@@ -194,7 +194,7 @@ pub(super) async fn edit(State(app): State<App>, visit: Visit, Named(id): Named)
             .with("version", product.row_version.to_string());
         form(&app, &visit, &id, fields).await
     };
-    visit.show(page.await)
+    visit.show(page).await
 }
 
 /// The price in the smallest unit, as the API reads it. `None`: none was written.
@@ -308,7 +308,7 @@ pub(super) async fn offer(
     Named(id): Named,
     request: Request,
 ) -> Response {
-    visit.lead(switched(&app, &visit, &id, request, Done::ProductOffered).await)
+    visit.lead(switched(&app, &visit, &id, request, Done::ProductOffered)).await
 }
 
 /// Takes a product off offer.
@@ -318,7 +318,7 @@ pub(super) async fn withdraw(
     Named(id): Named,
     request: Request,
 ) -> Response {
-    visit.lead(switched(&app, &visit, &id, request, Done::ProductWithdrawn).await)
+    visit.lead(switched(&app, &visit, &id, request, Done::ProductWithdrawn)).await
 }
 
 async fn switched(

@@ -118,7 +118,7 @@ struct AskPage {
 
 /// Answers `/requests`.
 pub(super) async fn list(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<RequestsPage, Failure> {
@@ -145,7 +145,7 @@ fn may_answer(visit: &Visit) -> bool {
 
 /// Answers `/requests/{id}`.
 pub(super) async fn show(State(app): State<App>, visit: Visit, Named(id): Named) -> Response {
-    visit.show(one(&app, &visit, &id, Fields::new()).await)
+    visit.show(one(&app, &visit, &id, Fields::new())).await
 }
 
 async fn one(app: &App, visit: &Visit, id: &str, fields: Fields) -> Result<RequestPage, Failure> {
@@ -205,7 +205,7 @@ pub(super) async fn ask(State(app): State<App>, visit: Visit) -> Response {
     let fields = Fields::new()
         .with("vendor_id", visit.asked("vendor").unwrap_or_default())
         .with("product_id", visit.asked("product").unwrap_or_default());
-    visit.show(form(&app, &visit, fields).await)
+    visit.show(form(&app, &visit, fields)).await
 }
 
 async fn form(app: &App, visit: &Visit, fields: Fields) -> Result<AskPage, Failure> {

@@ -49,7 +49,7 @@ struct Refused {
 
 /// Answers `/affiliates/{id}/review`.
 pub(super) async fn show(State(app): State<App>, visit: Visit, Named(id): Named) -> Response {
-    visit.show(page(&app, &visit, &id, Refused::default()).await)
+    visit.show(page(&app, &visit, &id, Refused::default())).await
 }
 
 async fn page(app: &App, visit: &Visit, id: &str, mut refused: Refused) -> Result<ReviewPage, Failure> {
@@ -110,7 +110,7 @@ pub(super) async fn approve(
         decide(&app, &visit.caller, &IfMatch::only(&version), &id, Verdict::Approved).await?;
         Ok(Done::AffiliateApproved.at(&home(&id)))
     };
-    visit.lead(approved.await)
+    visit.lead(approved).await
 }
 
 /// Declines the application, and says why.
@@ -148,7 +148,7 @@ pub(super) async fn approve_document(
         judge(&app, &visit.caller, &IfMatch::only(&version), named, Finding::Approved).await?;
         Ok(Done::DocumentApproved.at(&home(&id)))
     };
-    visit.lead(approved.await)
+    visit.lead(approved).await
 }
 
 /// It is not, and this is why.

@@ -105,7 +105,7 @@ struct AccountPage {
 
 /// Answers `/team`.
 pub(super) async fn list(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<TeamPage, Failure> {
@@ -129,7 +129,7 @@ async fn page(app: &App, visit: &Visit) -> Result<TeamPage, Failure> {
 
 /// Answers `/team/new`.
 pub(super) async fn new(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(form(&app, &visit, "", ROLES.to_vec(), Fields::new().with("role", "reviewer")).await)
+    visit.show(form(&app, &visit, "", ROLES.to_vec(), Fields::new().with("role", "reviewer"))).await
 }
 
 async fn form(
@@ -159,7 +159,7 @@ pub(super) async fn edit(State(app): State<App>, visit: Visit, Named(id): Named)
             .with("version", account.row_version.to_string());
         form(&app, &visit, &id, roles, fields).await
     };
-    visit.show(page.await)
+    visit.show(page).await
 }
 
 /// What somebody in this role may become.
@@ -233,7 +233,7 @@ pub(super) async fn disable(
         manage::disabled(&app, &visit.caller, &IfMatch::any(), &id).await?;
         Ok(Done::AccountDisabled.to(&id, &back(&visit, PATH)))
     };
-    visit.lead(disabled.await)
+    visit.lead(disabled).await
 }
 
 /// Lets somebody in again.
@@ -248,7 +248,7 @@ pub(super) async fn enable(
         manage::enabled(&app, &visit.caller, &IfMatch::any(), &id).await?;
         Ok(Done::AccountEnabled.to(&id, &back(&visit, PATH)))
     };
-    visit.lead(enabled.await)
+    visit.lead(enabled).await
 }
 
 /// Takes password and second factor away, and mails a link to begin anew.
@@ -263,5 +263,5 @@ pub(super) async fn reset(
         manage::begun_anew(&app, &visit.caller, &IfMatch::any(), &id).await?;
         Ok(Done::AccountReset.at(&back(&visit, PATH)))
     };
-    visit.lead(begun.await)
+    visit.lead(begun).await
 }

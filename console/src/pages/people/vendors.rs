@@ -1,5 +1,7 @@
 //! `/vendors`: the shops of the programme, where their links may lead, and how their orders are credited.
 
+use std::future::ready;
+
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -137,7 +139,7 @@ struct VendorForm {
 
 /// Answers `/vendors`.
 pub(super) async fn list(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<VendorsPage, Failure> {
@@ -163,7 +165,7 @@ fn may_write(visit: &Visit) -> bool {
 
 /// Answers `/vendors/{id}`.
 pub(super) async fn show(State(app): State<App>, visit: Visit, Named(id): Named) -> Response {
-    visit.show(one(&app, &visit, &id, Fields::new()).await)
+    visit.show(one(&app, &visit, &id, Fields::new())).await
 }
 
 async fn one(app: &App, visit: &Visit, id: &str, fields: Fields) -> Result<VendorPage, Failure> {
@@ -223,7 +225,7 @@ pub(super) async fn agree(
 
 /// Answers `/vendors/new`.
 pub(super) async fn new(visit: Visit) -> Response {
-    visit.show(form(&visit, "", Fields::new()))
+    visit.show(ready(form(&visit, "", Fields::new()))).await
 }
 
 fn form(visit: &Visit, id: &str, fields: Fields) -> Result<VendorForm, Failure> {
@@ -245,7 +247,7 @@ pub(super) async fn edit(State(app): State<App>, visit: Visit, Named(id): Named)
             .with("version", vendor.row_version.to_string());
         form(&visit, &id, fields)
     };
-    visit.show(page.await)
+    visit.show(page).await
 }
 
 /// Takes a vendor in.
@@ -300,7 +302,7 @@ pub(super) async fn activate(
     Named(id): Named,
     request: Request,
 ) -> Response {
-    visit.lead(switched(&app, &visit, &id, request, (Switch::On, Done::VendorActivated)).await)
+    visit.lead(switched(&app, &visit, &id, request, (Switch::On, Done::VendorActivated))).await
 }
 
 /// Switches a vendor off, with all its links.
@@ -310,7 +312,7 @@ pub(super) async fn deactivate(
     Named(id): Named,
     request: Request,
 ) -> Response {
-    visit.lead(switched(&app, &visit, &id, request, (Switch::Off, Done::VendorDeactivated)).await)
+    visit.lead(switched(&app, &visit, &id, request, (Switch::Off, Done::VendorDeactivated))).await
 }
 
 async fn switched(

@@ -78,7 +78,7 @@ pub(in crate::programme) async fn by_token(
     State(app): State<App>,
     Asking(Token(token)): Asking<Token>,
 ) -> Response {
-    json(open(&app, &token).await)
+    json(open(&app, &token)).await
 }
 
 /// What the link in the mail holds.

@@ -77,7 +77,7 @@ pub(in crate::programme) async fn batch(
     let (app, caller) = (&app, &caller);
     let work = |headers, bytes: Bytes| async move {
         let read = read_batch(&headers, &bytes);
-        json(async { make(app, caller, read?).await }.await)
+        json(async { make(app, caller, read?).await }).await
     };
     once_within(MAX_BODY, app, caller, request, work).await
 }
@@ -97,7 +97,7 @@ pub(in crate::programme) async fn import(
     let (app, caller) = (&app, &caller);
     let work = |headers, bytes: Bytes| async move {
         let read = read_file(&headers, &bytes);
-        json(async { make(app, caller, read?).await }.await)
+        json(async { make(app, caller, read?).await }).await
     };
     once_within(MAX_BODY, app, caller, request, work).await
 }

@@ -61,7 +61,7 @@ pub(in crate::programme) async fn preview(
     Named(code): Named,
     Asking(subs): Asking<Subs>,
 ) -> Response {
-    json(filled(&app, &caller, &code, &subs).await)
+    json(filled(&app, &caller, &code, &subs)).await
 }
 
 /// The link as a picture.

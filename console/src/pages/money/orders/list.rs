@@ -81,7 +81,7 @@ impl Row {
 
 /// Answers `/orders`.
 pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    visit.show(page(&app, &visit).await)
+    visit.show(page(&app, &visit)).await
 }
 
 async fn page(app: &App, visit: &Visit) -> Result<OrdersPage, Failure> {

@@ -113,7 +113,7 @@ struct Sibling {
 
 /// Answers `/orders/{order_id}`.
 pub(crate) async fn show(State(app): State<App>, visit: Visit, Named(order_id): Named) -> Response {
-    visit.show(page(&app, &visit, &order_id).await)
+    visit.show(page(&app, &visit, &order_id)).await
 }
 
 async fn page(app: &App, visit: &Visit, order_id: &str) -> Result<OrderPage, Failure> {

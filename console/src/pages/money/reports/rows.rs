@@ -9,7 +9,7 @@ use crate::auth::{Caller, Tenant};
 use crate::pages::format;
 use crate::pages::markup::{Amount, Count};
 use crate::problem::Failure;
-use crate::report::breakdown::{self, Breakdown, Share};
+use crate::report::breakdown::{self, Split};
 use crate::report::earnings::{self, EarnedIn, Earnings};
 use crate::report::groups::{self, By, Group, Order};
 use crate::report::summary::Summary;
@@ -19,54 +19,43 @@ use crate::spreadsheet::harmless;
 /// By what a report is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dimension {
+    /// By day, or whatever the buckets are.
     Time,
-    Affiliate,
-    Vendor,
-    Product,
-    Link,
-    Source,
-    Country,
-    Device,
-    Browser,
-    System,
+    /// By who and what brought it: there may be many, which are ordered by Postgres.
+    Group(By),
+    /// By where it came from.
+    Split(Split),
 }
 
 impl Dimension {
-    pub(super) const ALL: [Self; 10] = [
-        Self::Time,
-        Self::Affiliate,
-        Self::Vendor,
-        Self::Product,
-        Self::Link,
-        Self::Source,
-        Self::Country,
-        Self::Device,
-        Self::Browser,
-        Self::System,
-    ];
+    /// Each of them.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let groups = By::ALL.into_iter().map(Self::Group);
+        std::iter::once(Self::Time).chain(groups).chain(Split::ALL.into_iter().map(Self::Split))
+    }
 
     /// Its name in addresses.
     pub(super) fn name(self) -> &'static str {
-        self.words().0
+        match self {
+            Self::Time => "time",
+            Self::Group(by) => by.name(),
+            Self::Split(by) => by.name(),
+        }
     }
 
     /// As the page calls it.
     pub(super) fn heading(self) -> &'static str {
-        self.words().1
-    }
-
-    fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Time => ("time", "Time"),
-            Self::Affiliate => ("affiliate", "Affiliate"),
-            Self::Vendor => ("vendor", "Vendor"),
-            Self::Product => ("product", "Product"),
-            Self::Link => ("link", "Link"),
-            Self::Source => ("source", "Traffic source"),
-            Self::Country => ("country", "Country"),
-            Self::Device => ("device", "Device"),
-            Self::Browser => ("browser", "Browser"),
-            Self::System => ("system", "Operating system"),
+            Self::Time => "Time",
+            Self::Group(By::Affiliate) => "Affiliate",
+            Self::Group(By::Vendor) => "Vendor",
+            Self::Group(By::Product) => "Product",
+            Self::Group(By::Link) => "Link",
+            Self::Split(Split::Source) => "Traffic source",
+            Self::Split(Split::Country) => "Country",
+            Self::Split(Split::Device) => "Device",
+            Self::Split(Split::Browser) => "Browser",
+            Self::Split(Split::System) => "Operating system",
         }
     }
 
@@ -75,7 +64,7 @@ impl Dimension {
         if name.is_empty() {
             return Ok(Self::Time);
         }
-        let known = Self::ALL.into_iter().find(|by| by.name() == name && by.is_for(caller));
+        let known = Self::all().find(|by| by.name() == name && by.is_for(caller));
         known.ok_or_else(|| crate::pages::period::bad("by_what", "there is no such report"))
     }
 
@@ -83,38 +72,22 @@ impl Dimension {
     pub(super) fn is_for(self, caller: &Caller) -> bool {
         match caller.tenant {
             Tenant::Programme => true,
-            Tenant::Vendor(_) => self != Self::Vendor,
-            Tenant::Affiliate(_) => self != Self::Affiliate,
+            Tenant::Vendor(_) => self != Self::Group(By::Vendor),
+            Tenant::Affiliate(_) => self != Self::Group(By::Affiliate),
         }
     }
 
-    /// Whether there may be many rows, which are ordered by Postgres.
+    /// Whether there may be many rows.
     pub(super) fn is_grouped(self) -> bool {
-        self.group().is_some()
+        matches!(self, Self::Group(_))
     }
 
     /// Whether orders are known by it: they are counted by the day and by the link.
     pub(super) fn has_money(self, range: &Range) -> bool {
-        self.is_grouped() || (self == Self::Time && range.granularity != Granularity::Hour)
-    }
-
-    fn group(self) -> Option<By> {
         match self {
-            Self::Affiliate => Some(By::Affiliate),
-            Self::Vendor => Some(By::Vendor),
-            Self::Product => Some(By::Product),
-            Self::Link => Some(By::Link),
-            _ => None,
-        }
-    }
-
-    fn shares(self, breakdown: &Breakdown) -> &[Share] {
-        match self {
-            Self::Country => &breakdown.countries,
-            Self::Device => &breakdown.devices,
-            Self::Browser => &breakdown.browsers,
-            Self::System => &breakdown.systems,
-            _ => &breakdown.channels,
+            Self::Time => range.granularity != Granularity::Hour,
+            Self::Group(_) => true,
+            Self::Split(_) => false,
         }
     }
 }
@@ -218,18 +191,18 @@ pub(super) async fn of(
     currency: &str,
     limit: i64,
 ) -> sqlx::Result<Vec<Row>> {
-    let mut rows: Vec<Row> = match by.group() {
-        Some(group) => {
-            let groups = groups::of(conn, span, group, order, currency, limit).await?;
-            groups.into_iter().map(|found| grouped(group, found)).collect()
+    let mut rows: Vec<Row> = match by {
+        Dimension::Group(by) => {
+            let groups = groups::of(conn, span, by, order, currency, limit).await?;
+            groups.into_iter().map(|found| grouped(by, found)).collect()
         }
-        None if by == Dimension::Time => {
+        Dimension::Time => {
             let earned = earnings::series(conn, span).await?;
             summary.buckets.iter().rev().map(|bucket| in_time(bucket, span, &earned)).collect()
         }
-        None => {
+        Dimension::Split(by) => {
             let breakdown = breakdown::of_programme(conn, span).await?;
-            let shares = by.shares(&breakdown).iter();
+            let shares = breakdown.shares(by).iter();
             shares.map(|share| Row::new(format::word(&share.name), share.human, None, None)).collect()
         }
     };
