@@ -15,7 +15,7 @@ pub(crate) use self::answers::{
 };
 pub(crate) use self::described::{
     BranchCode, Called, CountryLetters, CurrencyCode, EmailAddress, LinkCode, Message, Millionths, Moment,
-    Number, OnlyTrue, PageParams, Paragraphs, PerCent, PhoneNumber, Repeatable, Sought, Versioned,
+    Number, OnlyTrue, PageParams, Paragraphs, PerCent, PhoneNumber, Repeatable, Sought, SubId, Versioned,
     WebAddress, words,
 };
 pub use self::etag::IfMatch;

@@ -73,6 +73,11 @@ impl ToSchema for OnlyTrue {}
 #[schema(pattern = r"^[^\u0000]*$")]
 pub(crate) struct Sought(String);
 
+/// What an affiliate adds to a link to tell clicks apart, as far as a preview shows it.
+#[derive(ToSchema)]
+#[schema(max_length = 200, pattern = r"^[^\u0000]*$")]
+pub(crate) struct SubId(String);
+
 /// The number of a vendor or an affiliate.
 #[derive(ToSchema)]
 #[schema(minimum = 1)]

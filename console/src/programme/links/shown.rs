@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{Row, no_such_link, one, possible_code};
 use crate::api::given::Given;
 use crate::auth::{Caller, Scope};
-use crate::conventions::{Asked, Asking, Named, json, now};
+use crate::conventions::{Asked, Asking, Named, SubId, json, now};
 use crate::db;
 use crate::problem::{Failure, ForPrograms, Problem};
 use crate::server::App;
@@ -46,11 +46,11 @@ pub(crate) struct Preview {
 /// Where a link would lead, with these sub-ids.
 #[utoipa::path(get, path = "/v1/links/{code}/preview", tag = "links", params(
     ("code" = String, Path),
-    ("sub1" = Option<String>, Query, description = "A sub-id"),
-    ("sub2" = Option<String>, Query, description = "A sub-id"),
-    ("sub3" = Option<String>, Query, description = "A sub-id"),
-    ("sub4" = Option<String>, Query, description = "A sub-id"),
-    ("sub5" = Option<String>, Query, description = "A sub-id"),
+    ("sub1" = inline(Option<SubId>), Query, description = "A sub-id"),
+    ("sub2" = inline(Option<SubId>), Query, description = "A sub-id"),
+    ("sub3" = inline(Option<SubId>), Query, description = "A sub-id"),
+    ("sub4" = inline(Option<SubId>), Query, description = "A sub-id"),
+    ("sub5" = inline(Option<SubId>), Query, description = "A sub-id"),
 ), responses(
     (status = 200, description = "As it is", body = Preview),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
