@@ -29,7 +29,7 @@ pub(crate) trait Object: Serialize {
 /// What a handler comes to.
 ///
 /// Boxed, as every layer around a handler asks the compiler whether its work may go to another thread: so that is answered
-/// here, once, and not for all that the work consists of, again and again. It was a third of this crate's build.
+/// here, once, and not for all that the work consists of, again and again.
 pub(crate) type Answer<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
 /// An object as it is.
