@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use common::ids::{LinkId, Partitions, VendorId};
 use common::link::{Entry, Published};
-use common::wire::{LINKS_GENERATION, PARTITIONS};
+use common::wire::{LINKS_GENERATION, PARTITIONS, links_marker};
 
 use crate::drive::codes::Codes;
 use crate::progress::Progress;
@@ -64,7 +64,11 @@ pub(super) fn fill(redis: &mut redis::Connection, codes: &Codes, form: Form) -> 
 /// Says that the links are complete, as the aggregator does after a rebuild.
 pub(super) fn complete(redis: &mut redis::Connection) -> anyhow::Result<()> {
     let mut set = redis::cmd("MSET");
-    set.arg(PARTITIONS).arg(Partitions::STANDALONE.count()).arg(LINKS_GENERATION).arg("comparison");
+    set.arg(PARTITIONS).arg(Partitions::STANDALONE.count());
+    let markers = Partitions::STANDALONE.iter().map(links_marker);
+    for key in markers.chain([LINKS_GENERATION.to_owned()]) {
+        set.arg(key).arg("comparison");
+    }
     set.exec(redis).context("cannot finish the links in Redis")
 }
 

@@ -3,6 +3,9 @@
 //! The place in the stream is noted *before* the walk over all links begins, so a change during the walk is seen by
 //! the walk or by the stream, or by both, and the version decides. Whenever that chain is broken (Redis was emptied,
 //! rebuilt or set back, or forgot changes we have not read), everything is loaded again.
+//!
+//! A link is forgotten only when a walk did not show it *and* Redis was whole at the walk's end: emptied under the walk
+//! it shows nothing, which says nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +14,7 @@ use std::time::Duration;
 
 use common::ids::Code;
 use common::link::Entry;
-use common::wire::{LINKS_GENERATION, LINKS_LOG, link_key};
+use common::wire::{LINKS_GENERATION, LINKS_LOG, link_key, links_marker};
 use futures_util::stream::{self, StreamExt as _};
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value};
@@ -115,11 +118,16 @@ async fn follow_once(
     while !stop.is_cancelled() {
         let mark = mark(&mut connection).await?;
         catalog.heard();
-        if let Some(why) = broken(place, &mark) {
-            *place = load(catalog, store, &connection, mark, why).await?;
+        // What is not whole is not loaded: meanwhile changes are read, and single links asked for.
+        if let Some(why) = broken(place, &mark)
+            && is_whole(&mut connection, catalog, &mark).await?
+        {
+            if let Some(loaded) = load(catalog, store, &mut connection, mark, why).await? {
+                *place = loaded;
+            }
             continue; // the generation may have changed during a long walk
         }
-        catalog.settled(place.generation.is_some() || mark.generation.is_some());
+        catalog.settled(place.generation.is_some());
         let changes = read_changes(&mut connection, place.cursor).await?;
         for (id, entry) in changes {
             place.cursor = id;
@@ -132,14 +140,14 @@ async fn follow_once(
     Ok(())
 }
 
-/// Walks over all links of every server.
+/// Walks over all links of every server. `None`: one was emptied meanwhile, and what it did not show is kept.
 async fn load(
     catalog: &Catalog,
     store: &Store,
-    connection: &Connection,
+    connection: &mut Connection,
     mark: Mark,
     why: &str,
-) -> RedisResult<Place> {
+) -> RedisResult<Option<Place>> {
     let started = runtime::clock::monotonic();
     let load = catalog.begin_load();
     for mut server in store.connect_to_each(WALK_PATIENCE).await? {
@@ -147,6 +155,10 @@ async fn load(
     }
     if store.is_cluster() {
         ask_by_name(catalog, connection, load).await?;
+    }
+    if !is_whole(connection, catalog, &mark).await? {
+        warn!(why, "Redis lost links while they were read; those in memory are served");
+        return Ok(None);
     }
     let swept = catalog.table.sweep(load);
     let links = catalog.table.links();
@@ -160,7 +172,19 @@ async fn load(
         seconds = started.elapsed().as_secs_f64(),
         "loaded the catalog"
     );
-    Ok(Place { generation: mark.generation, cursor: mark.last, read: mark.added })
+    Ok(Some(Place { generation: mark.generation, cursor: mark.last, read: mark.added }))
+}
+
+/// Whether every server still has the links of this generation: none was emptied since they were published.
+async fn is_whole(connection: &mut Connection, catalog: &Catalog, mark: &Mark) -> RedisResult<bool> {
+    let markers = catalog.config.partitions.iter().map(links_marker);
+    for key in std::iter::once(LINKS_GENERATION.to_owned()).chain(markers) {
+        let found: Option<String> = redis::cmd("GET").arg(key).query_async(connection).await?;
+        if found.is_none() || found != mark.generation {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn walk(catalog: &Catalog, server: &mut MultiplexedConnection, cluster: bool) -> RedisResult<()> {

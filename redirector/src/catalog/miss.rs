@@ -128,7 +128,7 @@ impl Desk {
                 *self.connection.lock() = None;
                 Found::Unavailable
             }
-            Ok(None) => nothing_or_emptied(&mut connection).await,
+            Ok(None) => nothing_or_emptied(&mut connection, &code).await,
             Ok(Some(json)) => match serde_json::from_slice::<Entry>(&json) {
                 Ok(entry) if entry.code.as_bytes() == code.as_bytes() => {
                     let gone = entry.link.is_none();
@@ -144,11 +144,21 @@ impl Desk {
     }
 }
 
-/// A code that Redis does not have: there is no such link, or Redis was emptied and its silence says nothing.
-async fn nothing_or_emptied(connection: &mut Connection) -> Found {
-    let generation: redis::RedisResult<Option<String>> =
-        redis::cmd("GET").arg(LINKS_GENERATION).query_async(connection).await;
-    if matches!(generation, Ok(Some(_))) { Found::Nothing } else { Found::Unavailable }
+/// A code that Redis does not have: there is no such link, or Redis was emptied and its silence says nothing. What it
+/// says counts if the links were complete before and after.
+async fn nothing_or_emptied(connection: &mut Connection, code: &Code) -> Found {
+    let key = link_key(code);
+    let mut said = [None, None, None];
+    for (answer, key) in said.iter_mut().zip([LINKS_GENERATION, &key, LINKS_GENERATION]) {
+        let reply: redis::RedisResult<Option<String>> =
+            redis::cmd("GET").arg(key).query_async(connection).await;
+        let Ok(reply) = reply else { return Found::Unavailable };
+        *answer = reply;
+    }
+    match said {
+        [Some(before), None, Some(after)] if before == after => Found::Nothing,
+        _ => Found::Unavailable,
+    }
 }
 
 /// Keeps a connection ready, so that no shopper waits for one.

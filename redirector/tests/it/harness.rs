@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use common::ids::{Lane, LinkId, Partitions, Seq, VendorId};
 use common::link::{Entry, Published};
 use common::token::Click;
-use common::wire::{Count, LINKS_GENERATION, LINKS_LOG, PartitionKeys, Record};
+use common::wire::{Count, LINKS_GENERATION, LINKS_LOG, PartitionKeys, Record, links_marker};
 use onebox::servers::Redis;
 use onebox::servers::free_port;
 use redis::Commands as _;
@@ -66,8 +66,9 @@ impl Stage {
         Ok(self.connection()?.set(format!("l:{}", entry.code), serde_json::to_string(entry)?)?)
     }
 
+    /// Says that the links are complete.
     pub(crate) fn generation(&self, generation: &str) -> Result<()> {
-        Ok(self.connection()?.set(LINKS_GENERATION, generation)?)
+        complete(&mut self.connection()?, Partitions::STANDALONE, generation)
     }
 
     pub(crate) fn journal(&self) -> PathBuf {
@@ -313,6 +314,18 @@ pub(crate) fn token(reply: &str) -> Option<Click> {
 pub(crate) fn header<'a>(reply: &'a str, name: &str) -> Option<&'a str> {
     let head = reply.split("\r\n\r\n").next()?;
     head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+/// Says that the links are complete, as the aggregator does: beside every partition, then for all.
+pub(crate) fn complete(
+    redis: &mut impl redis::ConnectionLike,
+    partitions: Partitions,
+    generation: &str,
+) -> Result<()> {
+    for partition in partitions.iter() {
+        let _: () = redis.set(links_marker(partition), generation)?;
+    }
+    Ok(redis.set(LINKS_GENERATION, generation)?)
 }
 
 /// Waits for something, asking often.

@@ -5,11 +5,12 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use common::ids::Partitions;
 use onebox::servers::free_port;
 use redis::Commands as _;
 
-use crate::harness::{Edge, SOON, Stage, token, until};
+use crate::harness::{Edge, SOON, Stage, complete, token, until};
 
 #[test]
 fn silent_and_slow_connections_are_closed() -> Result<()> {
@@ -144,7 +145,10 @@ fn bad_settings_are_reported_together_before_any_port_is_bound() -> Result<()> {
 #[test]
 fn another_number_of_partitions_ends_the_edge() -> Result<()> {
     let stage = Stage::with_links(1)?;
-    let _: () = stage.connection()?.set(common::wire::PARTITIONS, 64)?;
+    let theirs = Partitions::new(64).context("a power of two")?;
+    let mut redis = stage.connection()?;
+    let _: () = redis.set(common::wire::PARTITIONS, theirs.count())?;
+    complete(&mut redis, theirs, "g1")?;
     let refused = Edge::start(&stage, &[]);
     let said = format!("{:#}", refused.err().expect("it must not serve"));
     ensure!(said.contains("64 partitions"), "{said}");

@@ -4,9 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use common::ids::Partitions;
-use common::wire::{PartitionKeys, script};
+use common::link::Entry;
+use common::wire::{LINKS_GENERATION, PartitionKeys, script};
+use redis::Commands as _;
 
-use crate::harness::{Edge, SOON, Stage, header, until};
+use crate::harness::{Edge, SOON, Stage, header, link, until};
+
+/// How often an edge looks whether Redis was filled anew.
+const LOOKS_EVERY: Duration = Duration::from_millis(500);
 
 #[test]
 fn a_hung_redis_is_not_noticed_by_shoppers() -> Result<()> {
@@ -62,6 +67,51 @@ fn an_emptied_redis_is_filled_again_even_by_an_idle_edge() -> Result<()> {
     let unknown = edge.get("/nobody", "")?;
     ensure!(unknown.starts_with("HTTP/1.1 503"), "an empty Redis says nothing about a link: {unknown}");
     stage.until_counted(301)
+}
+
+#[test]
+fn links_that_a_server_lost_are_kept_until_it_is_whole_again() -> Result<()> {
+    let stage = Stage::with_links(50)?;
+    let edge = Edge::start(&stage, &[])?;
+    let loads = edge.metric("redirector_catalog_loads_total")?;
+    let mut redis = stage.connection()?;
+    // As in a cluster of which one server was emptied: the generation is another's, the marker went with the links.
+    let _: () = redis.del("l:demo50")?;
+    let _: () = redis.set(LINKS_GENERATION, "g2")?;
+    std::thread::sleep(3 * LOOKS_EVERY);
+    edge.click("demo50")?.expect("a link in memory is served");
+    ensure!(edge.metric("redirector_catalog_loads_total")? <= loads, "nothing was loaded");
+    stage.publish(&link(51))?;
+    until("changes are heard of", || Ok(edge.click("demo51")?.is_some()))?;
+    stage.generation("g2")?;
+    until("what is gone is forgotten", || Ok(edge.get("/demo50", "")?.starts_with("HTTP/1.1 404")))
+}
+
+#[test]
+fn a_redis_that_is_emptied_under_the_walk_takes_no_link_from_memory() -> Result<()> {
+    const LINKS: u64 = 2_000;
+    let stage = Stage::new()?;
+    let mut fill = redis::pipe();
+    for n in 1..=LINKS {
+        fill.set(format!("l:demo{n}"), serde_json::to_string(&link(n))?).ignore();
+    }
+    let mut redis = stage.connection()?;
+    let _: () = fill.query(&mut redis)?;
+    stage.generation("first")?;
+    let edge = Edge::start(&stage, &[])?;
+    // Each time a little later after the walk has begun.
+    for round in 0..40 {
+        let _: () = fill.query(&mut redis)?;
+        stage.generation(&format!("round {round}"))?;
+        stage.publish(&Entry { version: 2 + round, ..link(1) })?;
+        std::thread::sleep(Duration::from_millis(round / 2));
+        let _: () = redis::cmd("FLUSHALL").query(&mut redis)?;
+        std::thread::sleep(Duration::from_millis(40));
+        let links = edge.metric("redirector_catalog_links")?;
+        ensure!((links - LINKS as f64).abs() < 0.5, "{links} links in memory after round {round}");
+    }
+    edge.click("demo2000")?.expect("a token");
+    Ok(())
 }
 
 #[test]
