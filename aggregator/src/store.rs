@@ -23,9 +23,14 @@ const POSTGRES_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What Postgres enforces on every session, so that a stopped aggregator never holds others up:
 /// a statement of a flush handles some ten thousand rows and takes a second at most; a partition's lock is held for
-/// one flush; and a session that sits in a transaction has been stopped or cut off.
-const SESSION: [(&str, &str); 3] =
-    [("statement_timeout", "60s"), ("lock_timeout", "20s"), ("idle_in_transaction_session_timeout", "30s")];
+/// one flush; and a session that sits in a transaction has been stopped or cut off. Compiling a statement to machine code
+/// takes longer than most of them run.
+const SESSION: [(&str, &str); 4] = [
+    ("statement_timeout", "60s"),
+    ("lock_timeout", "20s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+    ("jit", "off"),
+];
 
 /// Both stores, and the number of partitions they were installed with. Clones share connections.
 #[derive(Clone)]

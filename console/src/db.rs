@@ -102,6 +102,8 @@ pub fn pool(options: PgConnectOptions, purpose: Purpose) -> PgPool {
         ("work_mem", STEP_MEMORY),
         // Workers take longer to start than most statements run, and take the cores of other people's reports.
         ("max_parallel_workers_per_gather", "0"),
+        // Nor are they compiled, which would take longer still.
+        ("jit", "off"),
     ]);
     PgPoolOptions::new()
         .max_connections(purpose.connections())

@@ -92,14 +92,8 @@ impl Layout {
         self.clear_stale_pid();
         let mut command = self.as_account(&self.program);
         command.arg("-D").arg(self.data()).arg("-p").arg(self.port.to_string());
-        // Every statement here is short; compiling one costs more than it saves: no jit.
-        let always = [
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-            "timezone=UTC",
-            "log_timezone=UTC",
-            "jit=off",
-        ];
+        let always =
+            ["listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC"];
         let scratch = ["fsync=off", "full_page_writes=off", "max_wal_size=256MB"];
         let extra = if self.durability == Durability::Scratch { &scratch[..] } else { &[] };
         for setting in always.iter().chain(extra) {
