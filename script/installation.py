@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -56,6 +57,7 @@ class House:
         board = json.loads((folder / "box/processes.json").read_text())
         self.redis = board["redis"]["pid"]
         self.edge = "http://" + board["redirector"]["listen"]
+        self.metrics = "http://" + board["redirector"]["admin"] + "/metrics"
         self.logs = []
 
     def drive(self, name, seconds, rate):
@@ -69,6 +71,12 @@ class House:
         latency, wrong = found["latency"], found["failed"] + found["refused"] + found["broken"]
         self.say(f"{name}: {found['requests']} requests, {wrong} failed, p50 {latency['p50_ms']:.2f} ms, p99 {latency['p99_ms']:.2f} ms")
         return latency["p99_ms"], wrong
+
+    def open_connections(self):
+        """At the edge, as it says itself."""
+        with urllib.request.urlopen(self.metrics, timeout=10) as answer:
+            said = answer.read().decode()
+        return int(float(re.search(r"^redirector_open_connections ([0-9.e+]+)$", said, re.MULTILINE).group(1)))
 
     def verify(self):
         """Waits until all is counted, and audits it against what shoppers were told."""
