@@ -6,6 +6,7 @@ mod configuration;
 mod emitted;
 mod prometheus;
 mod rules;
+mod tickets;
 
 use std::fs;
 use std::path::{Path, PathBuf};

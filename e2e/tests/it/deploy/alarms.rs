@@ -1,11 +1,11 @@
 //! What wakes people is caused for real: the shipped alerts, a real Prometheus, and a house that something happens to.
 //!
-//! Alerts wait some minutes so as not to cry wolf; here they wait a second. All else is as it is shipped.
-//! `deploy/prometheus/tests` holds every alert to its times, by made-up series.
+//! Alerts wait some minutes so as not to cry wolf; here they wait a second. All else is as it is shipped. `tickets.rs` does the
+//! same to what waits for the morning; `deploy/prometheus/tests` holds every alert to its times, by made-up series.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -17,25 +17,34 @@ use super::{files, read};
 use crate::edge::{Edge, redirector};
 use crate::house::{BROWSER, House, SOON, until};
 
+/// Invariants are asked for once a minute.
+const AUDITED: Duration = Duration::from_mins(2);
 /// Two segments and one more than half of the third: then no spare is left.
 const FULL: usize = 2_500;
 
-/// The shipped rules in a hurry.
-fn hurried_rules(folder: &Path) -> Result<()> {
+/// The shipped rules in a hurry, in a folder of their own.
+pub(super) fn hurried_rules(folder: &Path) -> Result<PathBuf> {
+    let rules = folder.join("rules");
+    std::fs::create_dir(&rules)?;
     for path in files("deploy/prometheus/rules", &["yml"]) {
         let hurry = |line: &str| match line.split_once("for: ") {
             Some((indent, _)) if indent.trim().is_empty() => format!("{indent}for: 1s\n"),
             _ => format!("{line}\n"),
         };
         let text: String = read(&path).lines().map(hurry).collect();
-        std::fs::write(folder.join(path.file_name().context("a name")?), text)?;
+        std::fs::write(rules.join(path.file_name().context("a name")?), text)?;
     }
-    Ok(())
+    Ok(rules)
 }
 
-fn alarms(prometheus: &Prometheus, alert: &str) -> Result<()> {
+/// Waits until it fires.
+pub(super) fn alarms(prometheus: &Prometheus, alert: &str) -> Result<()> {
+    fires_within(prometheus, alert, SOON)
+}
+
+fn fires_within(prometheus: &Prometheus, alert: &str, limit: Duration) -> Result<()> {
     let firing = format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}}");
-    until(&format!("{alert} wakes somebody"), SOON, || Ok(!prometheus.ask(&firing)?.is_empty()))
+    until(&format!("{alert} is told"), limit, || Ok(!prometheus.ask(&firing)?.is_empty()))
 }
 
 fn is_quiet(prometheus: &Prometheus) -> Result<()> {
@@ -66,9 +75,7 @@ async fn what_wakes_people_does_when_it_happens() -> Result<()> {
     let house = House::open()?;
     house.programme(&["alarm000".to_owned()]).await?;
     let folder = tempfile::tempdir()?;
-    let rules = folder.path().join("rules");
-    std::fs::create_dir(&rules)?;
-    hurried_rules(&rules)?;
+    let rules = hurried_rules(folder.path())?;
     let mut command = redirector();
     command.env("REDIRECTOR_JOURNAL_SEGMENT_BYTES", "65536").env("REDIRECTOR_JOURNAL_MAX_BYTES", "200000");
     command.env("REDIRECTOR_WORKERS", "1");
@@ -101,7 +108,13 @@ async fn what_wakes_people_does_when_it_happens() -> Result<()> {
 
     let mut postgres = house.database().await?;
     lose_clicks(&mut postgres).await?;
-    alarms(&prometheus, "ClicksDiffer")
+    alarms(&prometheus, "ClicksDiffer")?;
+
+    drop(edge);
+    let hung = Hung::stop(house.pid("redirector")?)?;
+    alarms(&prometheus, "NoEdge")?;
+    drop(hung);
+    fires_within(&prometheus, "InvariantViolated", AUDITED)
 }
 
 /// As a Postgres would have it that forgot a commit.
@@ -118,10 +131,10 @@ async fn lose_clicks(postgres: &mut PgConnection) -> Result<()> {
 }
 
 /// A process that does nothing until this is dropped, and its children likewise: Postgres's sessions are processes.
-struct Hung(Vec<Pid>);
+pub(super) struct Hung(Vec<Pid>);
 
 impl Hung {
-    fn stop(pid: Pid) -> Result<Self> {
+    pub(super) fn stop(pid: Pid) -> Result<Self> {
         // Its own first: then it makes no more children.
         let mut hung = Self(vec![pid]);
         kill_process(pid, Signal::STOP)?;

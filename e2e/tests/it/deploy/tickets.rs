@@ -1,0 +1,138 @@
+//! What waits for the morning is caused for real as well, and so are the pages that come with it.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use common::ids::{LinkId, Partitions, VendorId};
+use common::link::{Entry, Published};
+use common::wire::{LINKS_LOG, PartitionKeys};
+use redis::Commands as _;
+
+use super::alarms::{Hung, alarms, hurried_rules};
+use super::prometheus::Prometheus;
+use crate::edge::{Edge, redirector};
+use crate::house::{House, SOON, get, until};
+
+/// What one client may have open at an edge.
+const PER_CLIENT: usize = 200;
+/// Links that a catalog of a MiB has no room for.
+const MANY: u64 = 8_000;
+/// Codes that nobody has, asked for while Redis is away.
+const UNKNOWN: usize = 60;
+/// `PublishRebuilds` counts how often this happens in an hour.
+const EMPTIED: usize = 4;
+/// How often so many are turned away, and long enough between for two looks: `rate` needs a beginning.
+const ROUNDS: usize = 4;
+const SCRAPED: Duration = Duration::from_millis(1_500);
+/// Requests to a console whose Postgres hangs.
+const FAILURES: usize = 4;
+
+#[tokio::test]
+async fn what_waits_for_the_morning_is_told_when_it_happens() -> Result<()> {
+    let house = House::open()?;
+    house.programme(&["ticket00".to_owned()]).await?;
+    let folder = tempfile::tempdir()?;
+    let rules = hurried_rules(folder.path())?;
+    let mut command = redirector();
+    command.env("REDIRECTOR_CATALOG_MEMORY", "1048576");
+    let edge = Edge::start_by(command, &house, 5, &folder.path().join("journal"))?;
+    let Some(prometheus) = Prometheus::open_with(&house, &[edge.admin], &rules)? else { return Ok(()) };
+    until("everything is scraped", SOON, || Ok(prometheus.ask("up == 1")?.len() == 4))?;
+    let mut redis = redis::Client::open(house.redis_url.as_str())?.get_connection()?;
+
+    let tells = |alerts: &[&str], cause: &mut dyn FnMut() -> Result<()>| tells(&prometheus, alerts, cause);
+
+    tells(&["EdgeCatalogBad"], &mut || publish_nonsense(&mut redis))?;
+    tells(&["EdgeCatalogFull"], &mut || publish_too_much(&mut redis))?;
+    tells(&["EdgeTurnsAway"], &mut || crowd(&edge))?;
+    tells(&["EdgeRedisSettings", "RedisSettings"], &mut || forget_too_early(&mut redis))?;
+    tells(&["FlushForeignFields"], &mut || count_what_nobody_knows(&house, &mut redis))?;
+    tells(&["PublishRebuilds"], &mut || empty_again_and_again(&house, &mut redis))?;
+
+    let hung = Hung::stop(house.pid("redis")?)?;
+    tells(&["EdgeUnavailable", "AggregatorErrors"], &mut || ask_for_unknown_codes(&edge))?;
+    drop(hung);
+
+    let hung = Hung::stop(house.pid("postgres")?)?;
+    tells(&["ConsoleErrors"], &mut || {
+        (0..FAILURES).try_for_each(|_| house.console("/join?token=made-up").map(drop))
+    })?;
+    drop(hung);
+    Ok(())
+}
+
+/// Nobody is told until it happens.
+fn tells(prometheus: &Prometheus, alerts: &[&str], cause: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+    for alert in alerts {
+        let told = prometheus.ask(&format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}}"))?;
+        ensure!(told.is_empty(), "{alert} is told before it happens: {told:?}");
+    }
+    cause()?;
+    alerts.iter().try_for_each(|alert| alarms(prometheus, alert))
+}
+
+/// A change that is no link.
+fn publish_nonsense(redis: &mut redis::Connection) -> Result<()> {
+    redis::cmd("XADD").arg(LINKS_LOG).arg("*").arg("e").arg("no link").exec(redis).context("cannot publish")
+}
+
+/// More links than the edge has room for.
+fn publish_too_much(redis: &mut redis::Connection) -> Result<()> {
+    let mut links = redis::pipe();
+    for number in 1..=MANY {
+        let link = Published {
+            link: LinkId(1_000_000 + number),
+            vendor: VendorId(1),
+            affiliate: 1,
+            product: 0,
+            destination: format!("https://shop.example.com/{number}"),
+            fallback: None,
+            is_active: true,
+            expires: None,
+        };
+        let entry = Entry { code: format!("many{number}"), version: 1, link: Some(link) };
+        links.cmd("XADD").arg(LINKS_LOG).arg("*").arg("e").arg(serde_json::to_string(&entry)?).ignore();
+    }
+    links.exec(redis).context("cannot publish")
+}
+
+/// One client holds all that it may have, and knocks on.
+fn crowd(edge: &Edge) -> Result<()> {
+    let knock = || Ok(TcpStream::connect(edge.listen)?);
+    let _held: Vec<TcpStream> = (0..PER_CLIENT).map(|_| knock()).collect::<Result<_>>()?;
+    for _ in 0..ROUNDS {
+        (0..PER_CLIENT).try_for_each(|_| knock().map(drop))?;
+        std::thread::sleep(SCRAPED);
+    }
+    Ok(())
+}
+
+/// A Redis that would drop counts when it is full. Edges look when they connect.
+fn forget_too_early(redis: &mut redis::Connection) -> Result<()> {
+    redis::cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("allkeys-lru").exec(redis)?;
+    redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").arg("SKIPME").arg("yes").exec(redis)?;
+    Ok(())
+}
+
+/// A count of a kind that is not ours, in every partition, and a click that has one of them flushed.
+fn count_what_nobody_knows(house: &House, redis: &mut redis::Connection) -> Result<()> {
+    for partition in Partitions::STANDALONE.iter() {
+        let _: u64 = redis.hset(PartitionKeys::new(partition).counts, "nobody's", 1)?;
+    }
+    house.click("/ticket00").map(drop)
+}
+
+fn empty_again_and_again(house: &House, redis: &mut redis::Connection) -> Result<()> {
+    let rebuilds = || house.metric("aggregator", "aggregator_publish_rebuilds_total");
+    for _ in 0..EMPTIED {
+        let before = rebuilds()?;
+        redis::cmd("FLUSHALL").exec(redis)?;
+        until("the links are back", SOON, || Ok(rebuilds()? > before))?;
+    }
+    Ok(())
+}
+
+fn ask_for_unknown_codes(edge: &Edge) -> Result<()> {
+    (0..UNKNOWN).try_for_each(|number| get(edge.listen, &format!("/nobodys{number}"), &[]).map(drop))
+}
