@@ -14,9 +14,9 @@ pub(crate) use self::answers::{
     Answer, Object, accepted, changed, created, creation, done, json, made, object,
 };
 pub(crate) use self::described::{
-    BranchCode, Called, CountryLetters, CurrencyCode, EmailAddress, LinkCode, Message, Millionths, Moment,
-    Number, OnlyTrue, PageParams, Paragraphs, PerCent, PhoneNumber, Repeatable, Sought, SubId, Versioned,
-    WebAddress, words,
+    BranchCode, Called, CountryLetters, CurrencyCode, EmailAddress, Handle, LinkCode, Message, Millionths,
+    Moment, Number, OnlyTrue, PageParams, Paragraphs, PerCent, PhoneNumber, Repeatable, Sought, SubId,
+    Versioned, WebAddress, Why, words,
 };
 pub use self::etag::IfMatch;
 pub use self::idempotency::once;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 use utoipa::ToSchema;
 
-use crate::conventions::{Called, CountryLetters, EmailAddress, Paragraphs, PhoneNumber, WebAddress};
+use crate::conventions::{Called, CountryLetters, EmailAddress, Handle, Paragraphs, PhoneNumber, WebAddress};
 use crate::problem::{BadParameter, Failure};
 
 /// Characters of a name, as in Postgres.
@@ -26,13 +26,13 @@ const MAX_EMAIL: usize = 254;
 #[serde(deny_unknown_fields)]
 pub(crate) struct SocialMedia {
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Handle>)]
     pub(crate) instagram: Said,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Handle>)]
     pub(crate) twitter: Said,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Handle>)]
     pub(crate) facebook: Said,
 }
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::body;
+use crate::conventions::Why;
 use crate::problem::{Failure, unusable};
 
 /// Characters of a reason at most, as in Postgres: a page.
@@ -19,7 +20,7 @@ pub(crate) struct Reason(String);
 #[serde(deny_unknown_fields)]
 pub(crate) struct WithReason {
     /// What the affiliate reads.
-    #[schema(min_length = 1, max_length = 2000)]
+    #[schema(value_type = Why)]
     reason: String,
 }
 

@@ -116,6 +116,16 @@ pub(crate) struct Paragraphs(String);
 #[schema(max_length = 40, pattern = r"^ *$|^[ +().-]*([0-9][ +().-]*){5,20}$", example = "+46 70 123 45 67")]
 pub(crate) struct PhoneNumber(String);
 
+/// A name on another platform, with or without the sign before it. Blank: none.
+#[derive(ToSchema)]
+#[schema(pattern = r"^ *$|^ *@?[A-Za-z0-9_.-]{1,100} *$", example = "mara.w")]
+pub(crate) struct Handle(String);
+
+/// Why something was decided: not blank.
+#[derive(ToSchema)]
+#[schema(max_length = 2000, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
+pub(crate) struct Why(String);
+
 /// A country, two letters of ISO 3166. Blank: none.
 #[derive(ToSchema)]
 #[schema(pattern = r"^ *$|^[A-Za-z]{2}$", example = "SE")]
