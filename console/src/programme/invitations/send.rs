@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{Invitation, one, token_hash, writes};
 use crate::auth::{Caller, Tenant};
-use crate::conventions::{EmailAddress, Message, Millionths, PerCent, now};
+use crate::conventions::{Message, Millionths, PerCent, now};
 use crate::problem::{Failure, unusable};
 use crate::programme::find::Shop;
 use crate::programme::notice;
@@ -33,7 +33,8 @@ const TOKEN_BYTES: usize = 32;
 #[serde(deny_unknown_fields)]
 #[schema(as = InvitationWanted)]
 pub(crate) struct Wanted {
-    #[schema(value_type = Vec<EmailAddress>, min_items = 1)]
+    /// Addresses. Each is judged by itself: one that is none does not keep the others from being invited.
+    #[schema(min_items = 1, example = json!(["ada@example.com"]))]
     pub(crate) emails: Vec<String>,
     /// Whom they would promote from their approval on.
     pub(crate) vendor_id: Option<String>,
