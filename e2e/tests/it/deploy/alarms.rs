@@ -23,7 +23,7 @@ const AUDITED: Duration = Duration::from_mins(2);
 const FULL: usize = 2_500;
 
 /// The shipped rules in a hurry, in a folder of their own.
-pub(super) fn hurried_rules(folder: &Path) -> Result<PathBuf> {
+fn hurried_rules(folder: &Path) -> Result<PathBuf> {
     let rules = folder.join("rules");
     std::fs::create_dir(&rules)?;
     for path in files("deploy/prometheus/rules", &["yml"]) {
@@ -43,8 +43,21 @@ pub(super) fn alarms(prometheus: &Prometheus, alert: &str) -> Result<()> {
 }
 
 fn fires_within(prometheus: &Prometheus, alert: &str, limit: Duration) -> Result<()> {
+    until(&format!("{alert} is told"), limit, || is_firing(prometheus, alert))
+}
+
+/// Whether it fires now.
+pub(super) fn is_firing(prometheus: &Prometheus, alert: &str) -> Result<bool> {
     let firing = format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}}");
-    until(&format!("{alert} is told"), limit, || Ok(!prometheus.ask(&firing)?.is_empty()))
+    Ok(!prometheus.ask(&firing)?.is_empty())
+}
+
+/// A Prometheus with hurried rules that has seen the three services of the house and one edge more.
+pub(super) fn watch(house: &House, edge: &Edge, folder: &Path) -> Result<Option<Prometheus>> {
+    let rules = hurried_rules(folder)?;
+    let Some(prometheus) = Prometheus::open_with(house, &[edge.admin], &rules)? else { return Ok(None) };
+    until("everything is scraped", SOON, || Ok(prometheus.ask("up == 1")?.len() == 4))?;
+    Ok(Some(prometheus))
 }
 
 fn is_quiet(prometheus: &Prometheus) -> Result<()> {
@@ -75,14 +88,12 @@ async fn what_wakes_people_does_when_it_happens() -> Result<()> {
     let house = House::open()?;
     house.programme(&["alarm000".to_owned()]).await?;
     let folder = tempfile::tempdir()?;
-    let rules = hurried_rules(folder.path())?;
     let mut command = redirector();
     command.env("REDIRECTOR_JOURNAL_SEGMENT_BYTES", "65536").env("REDIRECTOR_JOURNAL_MAX_BYTES", "200000");
     command.env("REDIRECTOR_WORKERS", "1");
     let edge = Edge::start_by(command, &house, 4, &folder.path().join("journal"))?;
     until("the other edge knows the link", SOON, || Ok(edge.click("/alarm000")?.token().is_some()))?;
-    let Some(prometheus) = Prometheus::open_with(&house, &[edge.admin], &rules)? else { return Ok(()) };
-    until("everything is scraped", SOON, || Ok(prometheus.ask("up == 1")?.len() == 4))?;
+    let Some(prometheus) = watch(&house, &edge, folder.path())? else { return Ok(()) };
     is_quiet(&prometheus)?;
 
     for (service, alert) in
