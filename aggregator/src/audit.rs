@@ -90,6 +90,7 @@ pub async fn audit(stores: &Stores) -> anyhow::Result<Vec<Finding>> {
         "every rolled-up day's splits = its human clicks" => "src/audit/rollups_are_splits.sql",
         "every rolled-up day = the orders of its rows" => "src/audit/rollups_are_orders.sql",
         "every kept span's links and groups = its hours" => "src/audit/rankings_are_clicks.sql",
+        "today's kept hours, links and groups = the clicks of its rows" => "src/audit/today_is_clicks.sql",
         "order, link and booking are of one vendor" => "src/audit/one_vendor.sql",
         "every event is folded into its order" => "src/audit/events_are_folded.sql",
         "nothing is payable of held orders" => "src/audit/held_is_not_payable.sql",
@@ -110,11 +111,14 @@ pub fn table(findings: &[Finding]) -> String {
     format!("violations  must hold\n{}", lines.join("\n"))
 }
 
+/// Of one moment, without a hurry: the whole of the counts is read, which may take longer than a flush is given, and must
+/// not take every core from those who serve people.
 async fn one_snapshot(tx: &mut PgConnection) -> anyhow::Result<()> {
-    // The whole of the counts is read: this may take longer than a flush is given.
-    for setting in
-        ["set transaction isolation level repeatable read, read only", "set local statement_timeout = '1h'"]
-    {
+    for setting in [
+        "set transaction isolation level repeatable read, read only",
+        "set local statement_timeout = '1h'",
+        "set local max_parallel_workers_per_gather = 0",
+    ] {
         sqlx::query(setting).execute(&mut *tx).await.context("cannot take a snapshot")?;
     }
     Ok(())

@@ -5,15 +5,16 @@
 //! here: a day is added up, marked, and freed of its stale lines **in one snapshot**. A change that the snapshot does not
 //! see left a line it does not see either, and that line stays.
 //!
-//! What rankings read is kept beside it, by span and not by day: [`spans`].
+//! What rankings read is kept beside it, by span and not by day: [`spans`]. So are the finished hours of [`today`].
 
 mod spans;
+mod today;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use common::hll::Sketch;
 use futures_util::TryStreamExt as _;
 use runtime::Shutdown;
@@ -24,8 +25,8 @@ use crate::store::Stores;
 
 /// How often to look for days to roll up. Until then they are read row by row.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// A day is rolled up so long after its end: one hour more than its changes go without a line in `rollup_stale`
-/// (`rollup_open_from`), which is longer than any transaction lasts that makes one.
+/// A day, or an hour of today, is added up so long after its end: one hour more than its changes go without a line in
+/// `rollup_stale` (`rollup_open_from`, `rollup_open_hour`), which is longer than any transaction lasts that makes one.
 const SETTLED_HOURS: i32 = 2;
 /// How far back: the longest report and the span it is compared with.
 const HISTORY_DAYS: i32 = 800;
@@ -54,18 +55,27 @@ impl Kind {
     }
 }
 
-/// Says, in the transaction that changes them, that rows of these days change. Of days that are not over nobody needs to
+/// Says, in the transaction that changes them, that clicks of these hours change. Of the last ones nobody needs to know.
+pub(super) async fn touch_hours(tx: &mut PgConnection, hours: BTreeSet<DateTime<Utc>>) -> anyhow::Result<()> {
+    let hours = Vec::from_iter(hours);
+    if hours.is_empty() {
+        return Ok(());
+    }
+    sqlx::query_scalar!(r#"select rollup_touch_hours($1)::text as "done""#, &hours)
+        .fetch_one(tx)
+        .await
+        .context("cannot say which hours change")?;
+    Ok(())
+}
+
+/// Says, in the transaction that changes them, that orders of these days change. Of days that are not over nobody needs to
 /// know.
-pub(super) async fn touch(
-    tx: &mut PgConnection,
-    kind: Kind,
-    days: BTreeSet<NaiveDate>,
-) -> anyhow::Result<()> {
+pub(super) async fn touch_orders(tx: &mut PgConnection, days: BTreeSet<NaiveDate>) -> anyhow::Result<()> {
     let days = Vec::from_iter(days);
     if days.is_empty() {
         return Ok(());
     }
-    sqlx::query_scalar!(r#"select rollup_touch($1, $2)::text as "done""#, kind.name(), &days)
+    sqlx::query_scalar!(r#"select rollup_touch($1, $2)::text as "done""#, Kind::Orders.name(), &days)
         .fetch_one(tx)
         .await
         .context("cannot say which days change")?;
@@ -101,7 +111,13 @@ pub async fn rollup(stores: &Stores) -> anyhow::Result<u64> {
         }
     }
     spans::keep(stores).await?;
+    today::keep(stores).await?;
     Ok(rolled)
+}
+
+/// When a day begins.
+fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
 }
 
 /// Days from the first to before the second.
@@ -151,17 +167,13 @@ async fn take_turn(tx: &mut PgConnection) -> sqlx::Result<bool> {
 }
 
 async fn roll_clicks(tx: &mut PgConnection, from: NaiveDate, to: NaiveDate) -> anyhow::Result<()> {
-    sqlx::query!(
-        "delete from rollup_click where hour >= $1::date::timestamp at time zone 'UTC' \
-         and hour < $2::date::timestamp at time zone 'UTC'",
-        from,
-        to
-    )
-    .execute(&mut *tx)
-    .await?;
+    let (begins, ends) = (midnight(from), midnight(to));
+    sqlx::query!("delete from rollup_click where hour >= $1 and hour < $2", begins, ends)
+        .execute(&mut *tx)
+        .await?;
     sqlx::query!("delete from rollup_split where day >= $1 and day < $2", from, to).execute(&mut *tx).await?;
     sqlx::query!("delete from rollup_visit where day >= $1 and day < $2", from, to).execute(&mut *tx).await?;
-    sqlx::query_file!("src/jobs/rollup/clicks.sql", from, to).execute(&mut *tx).await?;
+    sqlx::query_file!("src/jobs/rollup/clicks.sql", begins, ends).execute(&mut *tx).await?;
     sqlx::query_file!("src/jobs/rollup/splits.sql", from, to).execute(&mut *tx).await?;
     for day in from.iter_days().take_while(|day| *day < to) {
         unite(&mut *tx, day).await?;

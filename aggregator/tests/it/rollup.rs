@@ -1,9 +1,11 @@
 //! Rolled-up days are their rows, whatever changes, and whenever it is committed.
 
+use std::time::Duration;
+
 use aggregator::audit::audit;
 use aggregator::jobs::flush::{add_counts, store_sketches};
 use aggregator::jobs::rollup::rollup;
-use chrono::{Days, NaiveDate, TimeDelta, Utc};
+use chrono::{Days, NaiveDate, TimeDelta, Timelike as _, Utc};
 use common::hll::Sketch;
 use common::ids::LinkId;
 use common::order::Kind;
@@ -17,8 +19,13 @@ use crate::shop::*;
 use crate::world::World;
 
 /// The questions about rollups; others have damages of their own.
-pub(crate) const ROLLED: [&str; 4] =
-    ["rollups_are_clicks", "rollups_are_splits", "rollups_are_orders", "rankings_are_clicks"];
+pub(crate) const ROLLED: [&str; 5] = [
+    "rollups_are_clicks",
+    "rollups_are_splits",
+    "rollups_are_orders",
+    "rankings_are_clicks",
+    "today_is_clicks",
+];
 
 /// Noon of the day that was so many days ago, in a world where days end at two o'clock, as they do for rollups.
 fn noon(days_ago: u64) -> Millis {
@@ -33,9 +40,18 @@ fn date(days_ago: u64) -> NaiveDate {
     noon(days_ago).day().date()
 }
 
+/// Today at so many o'clock, a day that ends at two o'clock of the next.
+fn today(hour: u64) -> Millis {
+    Millis(noon(0).0 - 12 * 60 * MINUTE).plus(Duration::from_hours(hour))
+}
+
 /// Adds clicks of a link as a flush does: by people, and one more by a program.
 async fn click(tx: &mut PgConnection, link: LinkId, days_ago: u64, human: u64) {
-    let (hour, day) = (noon(days_ago).hour(), noon(days_ago).day());
+    click_at(tx, link, noon(days_ago), human).await;
+}
+
+async fn click_at(tx: &mut PgConnection, link: LinkId, at: Millis, human: u64) {
+    let (hour, day) = (at.hour(), at.day());
     let counts = [
         (Count::Human(link, hour), human),
         (Count::Filtered(link, hour), 1),
@@ -108,7 +124,11 @@ async fn a_day_is_its_rows_whatever_changes_after_it() {
     clicked(&world, ADA, 0, 7).await;
     rolled_up(&world).await;
     assert_eq!(day(&world, 4).await, (10, 5), "people who followed several links are counted once");
-    assert_eq!(day(&world, 0).await, (0, 0), "today is not over");
+    assert_eq!(
+        day(&world, 0).await.1,
+        0,
+        "today is not over: its visitors are not united, whatever hours are kept"
+    );
 
     clicked(&world, BEN, 4, 30).await;
     assert_eq!(open(&world, "clicks").await, [date(4)], "a late click opens its day alone");
@@ -199,6 +219,102 @@ async fn what_rankings_read_is_right_or_not_there() {
     assert_eq!(world.number("select count(*) from rollup_span where to_day < current_date - 200").await, 0);
 }
 
+/// Human clicks by the link, or the affiliate or vendor, in the finished hours of today; `None` while nothing is kept, or
+/// something has changed.
+async fn kept_today(world: &World, by: &str, id: i64) -> Option<i64> {
+    let question = "select coalesce((select human_clicks from rollup_today_clicks k where k.day = t.day and k.by = $1 and k.id = $2 \
+                                     and (k.by = 'link' or k.vendor_id = 0) and k.is_counted), 0) \
+                    from rollup_today t where not exists (select from rollup_stale o where o.kind = 'clicks' and o.day = t.day)";
+    let kept = sqlx::query_scalar(question).bind(by).bind(id);
+    kept.fetch_optional(&mut world.owner().await).await.expect("asked")
+}
+
+/// How many hours of today are kept.
+async fn hours_kept(world: &World) -> i64 {
+    let hours = "extract(epoch from until - day::timestamp at time zone 'UTC')::bigint / 3600";
+    world.number(&format!("coalesce((select {hours} from rollup_today), 0)")).await
+}
+
+/// One click on each of three links in every hour of today, also in those to come.
+async fn busy_today(world: &World) {
+    let mut tx = world.stores.postgres.begin().await.expect("a transaction");
+    for hour in 0..26 {
+        for link in [ADA, BEN, ADA_KETTLES] {
+            click_at(&mut tx, link, today(hour), 1).await;
+        }
+    }
+    tx.commit().await.expect("committed");
+}
+
+#[tokio::test]
+async fn the_finished_hours_of_today_are_kept_and_right_or_not_there() {
+    let world = programme().await;
+    busy_today(&world).await;
+    let before: chrono::DateTime<Utc> = clock::system_time().into();
+    rolled_up(&world).await;
+    let over = |now: chrono::DateTime<Utc>| i64::from((now - TimeDelta::hours(2)).hour());
+    let hours = hours_kept(&world).await;
+    assert!([over(before), over(clock::system_time().into())].contains(&hours), "{hours} hours are over");
+    if hours == 0 {
+        return; // between two and three o'clock there is nothing to keep
+    }
+    for (by, id, clicks) in
+        [("link", ADA.0, 1), ("affiliate", 1, 2), ("affiliate", 2, 1), ("vendor", 1, 2), ("vendor", 2, 1)]
+    {
+        assert_eq!(kept_today(&world, by, id as i64).await, Some(clicks * hours), "{by} {id}");
+    }
+    let made = "select extract(epoch from made_at)::bigint from rollup_today";
+    let before = world.number(made).await;
+    rolled_up(&world).await;
+    assert_eq!(world.number(made).await, before, "nothing is made twice");
+
+    let mut tx = world.stores.postgres.begin().await.expect("a transaction");
+    click_at(&mut tx, ADA, Millis(clock::now_ms()), 7).await;
+    tx.commit().await.expect("committed");
+    assert_eq!(
+        kept_today(&world, "link", ADA.0 as i64).await,
+        Some(hours),
+        "of this hour nothing is kept yet"
+    );
+
+    for change in [
+        "select rollup_touch_hours(array[(select day::timestamp at time zone 'UTC' from rollup_today)])",
+        "select rollup_touch('clicks', array(select (now() at time zone 'UTC' - interval '1 hour')::date))",
+        "update affiliate set is_active = false where affiliate_id = 2",
+    ] {
+        world.sql(change).await;
+        assert_eq!(kept_today(&world, "affiliate", 1).await, None, "{change}: nobody may read it now");
+        rolled_up(&world).await;
+        assert_eq!(kept_today(&world, "affiliate", 1).await, Some(2 * hours_kept(&world).await));
+    }
+    assert_eq!(kept_today(&world, "affiliate", 2).await, Some(0), "who is switched off is in no ranking");
+    assert_eq!(kept_today(&world, "link", BEN.0 as i64).await, Some(0), "nor are the links");
+
+    world.sql("insert into rollup_day select 'clicks', day, now() from rollup_today").await;
+    assert_eq!(
+        kept_today(&world, "affiliate", 1).await,
+        None,
+        "a day that is rolled up has no hours of its own"
+    );
+}
+
+#[tokio::test]
+async fn what_commits_while_today_is_kept_is_not_missed() {
+    let world = programme().await;
+    busy_today(&world).await;
+    let mut late = world.stores.postgres.begin().await.expect("a transaction");
+    click_at(&mut late, ADA, today(0), 4).await;
+    rollup(&world.stores).await.expect("rolled up");
+    let Some(kept) = kept_today(&world, "link", ADA.0 as i64).await else {
+        return; // between two and three o'clock there is nothing to keep
+    };
+    late.commit().await.expect("committed");
+    assert_eq!(kept_today(&world, "link", ADA.0 as i64).await, None, "nobody may read it now");
+    rolled_up(&world).await;
+    let now = kept_today(&world, "link", ADA.0 as i64).await.expect("kept anew");
+    assert!(now == kept + 4 || now == kept + 5, "{now} after {kept}: an hour may have ended meanwhile");
+}
+
 #[tokio::test]
 async fn orders_of_old_days_change_and_are_rolled_up_anew() {
     let world = programme().await;
@@ -237,10 +353,13 @@ async fn aggregators_that_roll_up_at_once_do_not_harm_each_other() {
 async fn every_planted_damage_is_found() {
     let world = programme().await;
     clicked(&world, ADA, 3, 5).await;
+    busy_today(&world).await;
     let ordered = noon(5).0;
     report(&world, TEAPOTS, &placed("A-1", ordered, 1_000, &[token(ADA, ordered - MINUTE)])).await;
     settle(&world, noon(1).0).await;
     rolled_up(&world).await;
+    // Between two and three o'clock nothing of today is kept.
+    let has_today = world.number("select count(*) from rollup_today").await > 0;
     for (damage, named) in [
         ("update rollup_click set human_clicks = human_clicks + 1 where vendor_id = 0", "rollups_are_clicks"),
         ("delete from rollup_click where vendor_id = 1", "rollups_are_clicks"),
@@ -249,14 +368,28 @@ async fn every_planted_damage_is_found() {
         ("update rollup_link set human_clicks = human_clicks + 1", "rankings_are_clicks"),
         ("delete from rollup_group where by = 'affiliate' and vendor_id = 0", "rankings_are_clicks"),
         ("update rollup_group set filtered_clicks = 0 where by = 'product'", "rankings_are_clicks"),
+        (
+            "update rollup_today_clicks set human_clicks = human_clicks + 1 where by = 'link'",
+            "today_is_clicks",
+        ),
+        ("delete from rollup_today_clicks where by = 'vendor' and vendor_id = 0", "today_is_clicks"),
+        (
+            "delete from rollup_click using rollup_today where hour >= day::timestamp at time zone 'UTC'",
+            "today_is_clicks",
+        ),
         ("update rollup_order set commission_minor = commission_minor + 1", "rollups_are_orders"),
         ("delete from rollup_order where vendor_id = 0", "rollups_are_orders"),
     ] {
+        if named == "today_is_clicks" && !has_today {
+            continue;
+        }
         world.sql(damage).await;
         let findings = audit(&world.stores).await.expect("asked");
         let found: Vec<&str> = findings.iter().filter(|f| f.violations != 0).map(|f| f.name).collect();
         assert!(found.contains(&named), "{damage}: {found:?}");
-        world.sql("update click_hourly set filtered_clicks = 1; truncate rollup_day").await;
+        world
+            .sql("update click_hourly set filtered_clicks = 1; truncate rollup_day; delete from rollup_today")
+            .await;
         rolled_up(&world).await;
     }
 }

@@ -1,8 +1,9 @@
 -- Clicks in [$1, $2) by each of $4: affiliate, vendor, product or link. Of each the first $6 with the most human ($5) or filtered
 -- clicks; or those named in $8, whether clicked or not. Affiliates that are switched off are left out, as in summary.sql.
--- The span $7 keeps what was clicked before $3 (migration 17). What came since is few rows, which are read once for all of $4:
--- who is first in all is first in the span, or was clicked since. Without a span, $3 is $1 and all is read by row. $9: the vendor
--- whose groups these are, or 0. $10: an affiliate reads its own links, which are few, by the primary key.
+-- The span $7 keeps what was clicked until today (migration 17), and the day $11 the finished hours of today (migration 21).
+-- What came since, from $3 on, is few rows, which are read once for all of $4: who is first in all is first in the span, or was
+-- clicked since. Without either, $3 is $1 and all is read by row. $9: the vendor whose groups these are, or 0. $10: an affiliate
+-- reads its own links, which are few, by the primary key.
 with counted as (
     select link_id, sum(human_clicks)::bigint as human, sum(filtered_clicks)::bigint as filtered
     from click_hourly
@@ -16,7 +17,7 @@ with counted as (
       and hour >= $1
       and hour < $2
     group by link_id
-), since as (
+), recent as (
     select case when grouping(l.link_id) = 0 then 'link' when grouping(l.affiliate_id) = 0 then 'affiliate'
                 when grouping(l.vendor_id) = 0 then 'vendor' else 'product' end as by,
            coalesce(l.link_id, l.affiliate_id, l.vendor_id, l.product_id, 0) as id,
@@ -27,6 +28,20 @@ with counted as (
     group by grouping sets ((l.link_id), (l.affiliate_id), (l.vendor_id), (l.product_id))
     having case when grouping(l.link_id) = 0 then 'link' when grouping(l.affiliate_id) = 0 then 'affiliate'
                 when grouping(l.vendor_id) = 0 then 'vendor' else 'product' end = any ($4::text[])
+), since as (
+    select by, id, sum(human)::bigint as human, sum(filtered)::bigint as filtered
+    from (
+        select by, id, human, filtered from recent
+        union all
+        select by, id, human_clicks, filtered_clicks
+        from rollup_today_clicks
+        where not $10 and day = $11::date and by = 'link' and 'link' = any ($4) and is_counted
+        union all
+        select by, id, human_clicks, filtered_clicks
+        from rollup_today_clicks
+        where not $10 and day = $11 and by <> 'link' and by = any ($4) and vendor_id = $9::bigint
+    ) today
+    group by by, id
 ), first as (
     (select 'link' as by, link_id as id, human_clicks as human, filtered_clicks as filtered
      from rollup_link
@@ -39,7 +54,7 @@ with counted as (
     cross join lateral (
         select id, human_clicks, filtered_clicks
         from rollup_group k
-        where not $10 and $8 is null and k.span_id = $7 and k.by = asked.by and k.vendor_id = $9::bigint
+        where not $10 and $8 is null and k.span_id = $7 and k.by = asked.by and k.vendor_id = $9
         order by case when $5 then human_clicks else filtered_clicks end desc, human_clicks desc, id desc
         limit $6
     ) g

@@ -237,7 +237,8 @@ impl Asked<'_> {
             self.span.kept,
             of,
             self.span.vendor_id,
-            self.span.is_own
+            self.span.is_own,
+            self.span.today
         )
         .fetch_all(&mut *self.conn)
         .await?;

@@ -123,7 +123,8 @@ pub async fn ranked(
         limit,
         span.kept,
         span.kept_until,
-        span.is_own
+        span.is_own,
+        span.today
     )
     .fetch_all(conn)
     .await

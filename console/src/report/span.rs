@@ -1,5 +1,5 @@
 //! A span, with what is known of it before it is read: for whom, which of its days are added up already (migration 16),
-//! and which ranking is kept of it (migration 17).
+//! which ranking is kept of it (migration 17), and which hours of today (migration 21).
 //!
 //! Statements get all of this as values. Postgres plans by what it knows beforehand, and plans less when it knows more:
 //! whole branches fall away before they are thought about.
@@ -21,10 +21,15 @@ pub struct Span {
     pub(super) vendor_id: i64,
     /// Days whose clicks are read row by row.
     pub(super) clicks: OpenDays,
+    /// From when on their hours are read row by row: where the kept hours of today end, or with the first of these days.
+    pub(super) clicks_since: DateTime<Utc>,
     /// Days whose orders are read row by row.
     pub(super) orders: OpenDays,
     /// The ranking that is kept; `None`: of this range none, or something has changed.
     pub(super) kept: Option<i32>,
+    /// The day whose finished hours are kept for rankings, and follow the kept ranking or begin the range; `None`: none
+    /// are, or something has changed.
+    pub(super) today: Option<NaiveDate>,
     /// From when on rankings are read row by row: the beginning of the range when nothing is kept.
     pub(super) kept_until: DateTime<Utc>,
 }
@@ -46,20 +51,31 @@ impl Span {
     /// Finds out about `range`, for the tenant of this transaction.
     pub async fn survey(conn: &mut PgConnection, range: &Range) -> sqlx::Result<Self> {
         let (from, to) = range.days();
-        let found =
-            sqlx::query_file!("src/report/span.sql", from, to, range.to.date_naive()).fetch_one(conn).await?;
+        let found = sqlx::query_file!("src/report/span.sql", from, to, range.to).fetch_one(conn).await?;
+        let clicks = OpenDays::new(found.clicks, from);
         // Only whole days are kept.
         let kept = found.span_id.zip(found.to_day).filter(|_| range.from.time() == NaiveTime::MIN);
+        let today = found.today.zip(found.until);
+        let days_until = kept.map_or(range.from, |(_, to_day)| midnight(to_day));
+        let follows = today.filter(|(day, _)| midnight(*day) == days_until);
         Ok(Self {
             range: *range,
             is_own: found.is_own,
             vendor_id: found.vendor_id,
-            clicks: OpenDays::new(found.clicks, from),
+            clicks_since: today
+                .filter(|(day, _)| *day == clicks.begins)
+                .map_or(midnight(clicks.begins), |(_, until)| until),
+            clicks,
             orders: OpenDays::new(found.orders, from),
             kept: kept.map(|(id, _)| id),
-            kept_until: kept.map_or(range.from, |(_, to_day)| to_day.and_time(NaiveTime::MIN).and_utc()),
+            today: follows.map(|(day, _)| day),
+            kept_until: follows.map_or(days_until, |(_, until)| until),
         })
     }
+}
+
+fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
 }
 
 impl Deref for Span {

@@ -33,7 +33,7 @@ pub async fn of(conn: &mut PgConnection, span: &Span, now: DateTime<Utc>) -> sql
         span.is_own,
         span.vendor_id,
         &open.days,
-        open.begins,
+        span.clicks_since,
         open.ends,
         open.is_one
     )

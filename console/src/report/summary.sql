@@ -1,8 +1,8 @@
 -- Clicks of all that the caller sees in [$1, $2), in buckets of $3 (hour, day, week or month, UTC). Affiliates that are
 -- switched off are left out while they are, but not of what they see of themselves.
 -- $4: an affiliate reads its own links, which are few, by the primary key. Else the days of vendor $5 (0: the programme) are
--- rolled up, but for the open ones $6. Rows of those are read by the index on hour: all lie in [$7, $8), with no other day
--- in between ($9) or some.
+-- rolled up, but for the open ones $6, of which hours before $7 are, too. Rows of the others are read by the index on hour: all
+-- lie in [$7, $8), with no other day in between ($9) or some.
 with counted as (
     select r.hour, r.human_clicks, r.filtered_clicks
     from rollup_click r
@@ -10,12 +10,12 @@ with counted as (
       and r.vendor_id = $5
       and r.hour >= $1
       and r.hour < $2
-      and (r.hour at time zone 'UTC')::date <> all ($6::date[])
+      and (r.hour < $7::timestamptz or (r.hour at time zone 'UTC')::date <> all ($6::date[]))
     union all
     select c.hour, c.human_clicks, c.filtered_clicks
     from click_hourly c
     where not $4
-      and c.hour >= greatest($1, $7::date::timestamp at time zone 'UTC')
+      and c.hour >= greatest($1, $7)
       and c.hour < least($2, $8::date::timestamp at time zone 'UTC')
       and ($9 or (c.hour at time zone 'UTC')::date = any ($6))
       and not exists (

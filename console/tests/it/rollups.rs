@@ -1,15 +1,15 @@
 //! Reports say the same to everybody whether days are rolled up or not, and at every moment in between.
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use runtime::clock;
 use sqlx::AssertSqlSafe;
 
 use crate::people::{For, Person};
 use crate::support::World;
 
-/// What `aggregator once rollup` runs.
-const ROLLUPS: [&str; 3] = [
-    include_str!("../../../aggregator/src/jobs/rollup/clicks.sql"),
+/// What `aggregator once rollup` runs of clicks by the hour, and of days.
+const HOURS: &str = include_str!("../../../aggregator/src/jobs/rollup/clicks.sql");
+const ROLLUPS: [&str; 2] = [
     include_str!("../../../aggregator/src/jobs/rollup/splits.sql"),
     include_str!("../../../aggregator/src/jobs/rollup/orders.sql"),
 ];
@@ -18,6 +18,8 @@ const KEPT: [&str; 2] = [
     include_str!("../../../aggregator/src/jobs/rollup/links.sql"),
     include_str!("../../../aggregator/src/jobs/rollup/groups.sql"),
 ];
+
+const TODAY: &str = include_str!("../../../aggregator/src/jobs/rollup/today_clicks.sql");
 
 /// The first day that is not rolled up yet: days are, two hours after they are over.
 fn today() -> NaiveDate {
@@ -50,12 +52,21 @@ async fn busy() -> World {
     world
 }
 
-/// Rolls up the days before today.
+/// When a day begins.
+fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// Rolls up the days before today, and today until one o'clock: what happened at noon is kept, what happened at three is not.
 async fn roll_up(world: &World) {
     let (from, to) = (today() - Days::new(20), today());
     world
-        .run("truncate rollup_click, rollup_split, rollup_visit, rollup_order, rollup_day, rollup_stale, rollup_span cascade")
+        .run(
+            "truncate rollup_click, rollup_split, rollup_visit, rollup_order, rollup_day, rollup_stale, rollup_span, rollup_today \
+             cascade",
+        )
         .await;
+    add_up(world, midnight(from), midnight(to)).await;
     for statement in ROLLUPS {
         sqlx::query(AssertSqlSafe(statement))
             .bind(from)
@@ -72,6 +83,23 @@ async fn roll_up(world: &World) {
         .await;
     unite(world, from, to).await;
     keep(world, today() - Days::new(6), to).await;
+    keep_today(world, midnight(to) + TimeDelta::hours(13)).await;
+}
+
+/// Adds clicks up by the hour.
+async fn add_up(world: &World, from: DateTime<Utc>, to: DateTime<Utc>) {
+    let hours = sqlx::query(HOURS).bind(from).bind(to).execute(&world.owner).await;
+    assert!(hours.expect("added up").rows_affected() > 0);
+}
+
+/// Keeps the hours of today before `until`.
+async fn keep_today(world: &World, until: DateTime<Utc>) {
+    let (day, begins) = (today(), midnight(today()));
+    add_up(world, begins, until).await;
+    let made = "insert into rollup_today (day, until, made_at) values ($1, $2, now())";
+    sqlx::query(made).bind(day).bind(until).execute(&world.owner).await.expect("a day");
+    let kept = sqlx::query(TODAY).bind(day).bind(begins).bind(until).execute(&world.owner).await;
+    assert!(kept.expect("today is kept").rows_affected() > 0);
 }
 
 /// Keeps the clicks of a span for rankings.
@@ -205,6 +233,22 @@ async fn reports_are_the_same_of_rolled_up_days_of_changed_ones_and_without_some
     roll_up(&world).await;
     same(&told().await, &opened, "and as with all");
 
+    // So does one of today, of an hour that was kept.
+    let day = today();
+    world
+        .run(&format!(
+            "update click_hourly set human_clicks = human_clicks + 3 where link_id = 1 and hour = '{day} 12:00Z'; \
+             update click_daily_platform set human_clicks = human_clicks + 3 where link_id = 1 and day = '{day}' and device = 1; \
+             update click_daily_origin set human_clicks = human_clicks + 3 where link_id = 1 and day = '{day}' and country > 0; \
+             insert into rollup_stale (kind, day) values ('clicks', '{day}')"
+        ))
+        .await;
+    let early = opened;
+    let opened = told().await;
+    assert_ne!(opened, early, "the late click of today is told");
+    roll_up(&world).await;
+    same(&told().await, &opened, "and so it is when today is kept anew");
+
     // Whoever is switched off leaves at once, and so it stays when the days were rolled up anew.
     world.run("update affiliate set is_active = false where affiliate_id = 2").await;
     let without = told().await;
@@ -236,6 +280,34 @@ async fn a_rolled_up_day_is_read_and_not_its_rows() {
     for ((what, before), (_, after)) in before.iter().zip(&after) {
         let is_own = what.starts_with("Affiliate");
         assert!(is_own != (before == after), "{what}: an affiliate's own rows are read, others' days");
+    }
+}
+
+#[tokio::test]
+async fn kept_hours_of_today_are_read_and_not_their_rows_until_one_changes() {
+    let world = busy().await;
+    let people = everybody(&world).await;
+    let mut paths = rankings();
+    paths.retain(|path| path.contains("sort=human"));
+    // A report of today alone begins with what is kept.
+    let (from, to) = (today(), today() + Days::new(1));
+    paths.push(format!("/v1/reports/summary?from={from}T00:00:00Z&to={to}T00:00:00Z&granularity=hour"));
+    paths.push(format!("/reports/csv?by_what=affiliate&sort=human&from={from}&through={from}"));
+    roll_up(&world).await;
+    let before = told(&world, &people, &paths).await;
+    // Nobody says so, and nobody may: that is what makes the difference visible.
+    world.run(&format!("delete from click_hourly where hour = '{from} 12:00Z'")).await;
+    for ((what, before), (_, after)) in before.iter().zip(&told(&world, &people, &paths).await) {
+        let is_own = what.starts_with("Affiliate");
+        let has_none = !before.contains(char::is_numeric);
+        assert!(
+            has_none || is_own != (before == after),
+            "{what}: an affiliate's own rows are read, others' hours"
+        );
+    }
+    world.run(&format!("insert into rollup_stale (kind, day) values ('clicks', '{from}')")).await;
+    for ((what, before), (_, after)) in before.iter().zip(&told(&world, &people, &paths).await) {
+        assert!(before != after || !before.contains(char::is_numeric), "{what}: rows are read again");
     }
 }
 

@@ -15,7 +15,7 @@ use common::time::{Day, Hour};
 use common::wire::Count;
 use sqlx::PgConnection;
 
-use crate::jobs::rollup::{Kind, touch};
+use crate::jobs::rollup::touch_hours;
 
 /// Rows in one statement: large enough that planning and the round trip vanish, small enough that Postgres keeps
 /// the arrays in its working memory.
@@ -113,15 +113,15 @@ impl Rows {
         for range in statements(self.origin.link.len()) {
             add_origin(tx, &self.origin, range).await.context("cannot add to click_daily_origin")?;
         }
-        touch(tx, Kind::Clicks, self.days()).await?;
+        touch_hours(tx, self.hours()).await?;
         Ok(self.hourly.link.len() + self.platform.link.len() + self.origin.link.len() + self.visited.len())
     }
 }
 
 impl Rows {
-    /// The days that change. Platforms and origins are of the same clicks.
-    fn days(&self) -> BTreeSet<NaiveDate> {
-        self.hourly.hour.iter().map(DateTime::date_naive).collect()
+    /// The hours that change. Platforms and origins are of the same clicks.
+    fn hours(&self) -> BTreeSet<DateTime<Utc>> {
+        self.hourly.hour.iter().copied().collect()
     }
 }
 

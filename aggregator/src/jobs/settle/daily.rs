@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::books::Outcome;
 use super::order::Before;
 use crate::jobs::attribute::Credit;
-use crate::jobs::rollup::{Kind, touch};
+use crate::jobs::rollup::touch_orders;
 use crate::moment::moment;
 
 /// What a credited order adds to a day of its link. Cancelled ones add nothing.
@@ -121,7 +121,7 @@ pub(super) async fn add(tx: &mut PgConnection, outcomes: &[Outcome<'_>]) -> anyh
         .await
         .context("cannot take from order_daily")?;
     }
-    touch(tx, Kind::Orders, moved.into_keys().map(|(_, day, _)| day).collect()).await
+    touch_orders(tx, moved.into_keys().map(|(_, day, _)| day).collect()).await
 }
 
 /// The days that move, in key order, and by how much.
