@@ -21,7 +21,25 @@ create table rollup_today_clicks (
     filtered_clicks bigint not null check (filtered_clicks >= 0),
     primary key (day, by, vendor_id, id) include (is_counted, human_clicks, filtered_clicks)
 );
-comment on table rollup_today_clicks is 'click_hourly of the kept hours of today, for each link that exists (of its vendor) and for each group, as in rollup_link and rollup_group.';
+create index rollup_today_clicks_first on rollup_today_clicks (day, by, vendor_id, human_clicks, id) include (filtered_clicks, is_counted);
+comment on table rollup_today_clicks is 'click_hourly of the kept hours of today, for each link that exists and for each group: of one vendor''s, or (vendor 0) of all. Counted: a group, or a link whose affiliate is switched on.';
+
+-- What is kept of a link, or of a group (of one vendor's links, or (0) of all), in a span and in a day. Postgres puts this into the
+-- statements that ask for it.
+create function rollup_kept(of_span integer, of_day date, of_by text, of_vendor bigint, of_id bigint)
+returns table (human bigint, filtered bigint) language sql stable parallel safe as $$
+    select coalesce(sum(human_clicks), 0)::bigint, coalesce(sum(filtered_clicks), 0)::bigint
+    from (
+        select human_clicks, filtered_clicks from rollup_link
+        where of_by = 'link' and span_id = of_span and link_id = of_id
+        union all
+        select human_clicks, filtered_clicks from rollup_group
+        where of_by <> 'link' and span_id = of_span and by = of_by and vendor_id = of_vendor and id = of_id
+        union all
+        select human_clicks, filtered_clicks from rollup_today_clicks
+        where day = of_day and by = of_by and vendor_id = of_vendor and id = of_id
+    ) kept
+$$;
 
 -- From this hour on nothing is added up, so its changes need no line. `rollup` keeps an hour more away from it, which is longer
 -- than any transaction lasts that writes here.

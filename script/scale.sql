@@ -52,4 +52,5 @@ set session_replication_role = origin;
 -- Nobody said that days have changed: all of them are added up anew.
 delete from rollup_span;
 delete from rollup_day;
+delete from rollup_today;
 vacuum analyze;

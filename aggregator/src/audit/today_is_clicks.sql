@@ -30,7 +30,7 @@ wanted as (
     union all
     select kind.by, 0, sum(human), sum(filtered)
     from by_row
-    cross join (values ('affiliate'), ('vendor'), ('product')) kind (by)
+    cross join (values ('link'), ('affiliate'), ('vendor'), ('product')) kind (by)
     where vendor_id <> 0
     group by kind.by
 ),

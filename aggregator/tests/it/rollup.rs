@@ -223,7 +223,7 @@ async fn what_rankings_read_is_right_or_not_there() {
 /// something has changed.
 async fn kept_today(world: &World, by: &str, id: i64) -> Option<i64> {
     let question = "select coalesce((select human_clicks from rollup_today_clicks k where k.day = t.day and k.by = $1 and k.id = $2 \
-                                     and (k.by = 'link' or k.vendor_id = 0) and k.is_counted), 0) \
+                                     and k.vendor_id = 0 and k.is_counted), 0) \
                     from rollup_today t where not exists (select from rollup_stale o where o.kind = 'clicks' and o.day = t.day)";
     let kept = sqlx::query_scalar(question).bind(by).bind(id);
     kept.fetch_optional(&mut world.owner().await).await.expect("asked")

@@ -13,6 +13,9 @@ use super::{Span, count};
 /// Rows at most, for a file with everything: a spreadsheet takes a million.
 pub const MAX_ROWS: i64 = 200_000;
 
+/// As many are looked up one by one; of more everything is added up.
+const FEW: i64 = 1_000;
+
 /// By what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum By {
@@ -122,7 +125,7 @@ pub async fn of(
 ) -> sqlx::Result<Vec<Group>> {
     let mut asked = Asked { conn, span, order, currency, limit };
     if order.is_clicks() {
-        let clicked = asked.clicks(&[by], None).await?.remove(&by).unwrap_or_default();
+        let clicked = asked.first_clicked(by).await?;
         asked.by_clicks(by, clicked).await
     } else {
         asked.by_earnings(by).await
@@ -188,7 +191,7 @@ impl Asked<'_> {
         let named = self.clicks(&[by], Some(&ids)).await?.remove(&by).unwrap_or_default();
         let mut clicks = HashMap::<i64, Clicks>::from_iter(named);
         if ids.len() < self.wanted() {
-            let clicked = self.clicks(&[by], None).await?.remove(&by).unwrap_or_default();
+            let clicked = self.first_clicked(by).await?;
             add_missing(&mut ids, clicked.iter().map(|(id, _)| *id), self.wanted());
             clicks.extend(clicked);
         }
@@ -217,6 +220,30 @@ impl Asked<'_> {
             }
         });
         Ok(groups.collect())
+    }
+
+    /// The first by clicks, in their order.
+    async fn first_clicked(&mut self, by: By) -> sqlx::Result<Vec<(i64, Clicks)>> {
+        if self.limit <= FEW {
+            return Ok(self.clicks(&[by], None).await?.remove(&by).unwrap_or_default());
+        }
+        let rows = sqlx::query_file!(
+            "src/report/group_clicks_all.sql",
+            self.span.from,
+            self.span.to,
+            self.span.kept_until,
+            by.name(),
+            self.order != Order::Filtered,
+            self.limit,
+            self.span.kept,
+            self.span.vendor_id,
+            self.span.is_own,
+            self.span.today
+        )
+        .fetch_all(&mut *self.conn)
+        .await?;
+        let clicked = |human, filtered| Clicks { human: count(human), filtered: count(filtered) };
+        Ok(rows.into_iter().map(|row| (row.id, clicked(row.human, row.filtered))).collect())
     }
 
     /// By each: the first by clicks in their order, or the clicks of those named.

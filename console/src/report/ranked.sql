@@ -1,6 +1,6 @@
 -- The links clicked in [$1, $2), most clicks first, newest first among equals, after the place ($5 clicks, link $6).
 -- As in group_clicks.sql: the span $8 and the day $11 keep what was clicked before $9, and without them all is read by row; an
--- affiliate's own links ($10) are read by the primary key.
+-- affiliate's own links ($10) are read by the primary key. $12: the vendor whose links these are, or 0.
 with since as (
     select link_id, sum(case when $3 then human else filtered end)::bigint as clicks
     from (
@@ -10,7 +10,7 @@ with since as (
         union all
         select id, human_clicks, filtered_clicks
         from rollup_today_clicks
-        where not $10 and day = $11::date and by = 'link'
+        where not $10 and day = $11::date and by = 'link' and vendor_id = $12::bigint
         union all
         select link_id, human_clicks, filtered_clicks
         from click_hourly

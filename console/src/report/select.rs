@@ -124,7 +124,8 @@ pub async fn ranked(
         span.kept,
         span.kept_until,
         span.is_own,
-        span.today
+        span.today,
+        span.vendor_id
     )
     .fetch_all(conn)
     .await
