@@ -132,7 +132,7 @@ impl Segment {
         Ok(SegmentHeader::decode(&bytes).map(|header| Self { path, header }))
     }
 
-    /// Its records up to the first that is not whole.
+    /// Its whole records. Damage takes no more with it than it hit.
     pub fn records(&self) -> io::Result<Records<'_>> {
         let mut file = BufReader::with_capacity(READ_BYTES, File::open(&self.path)?);
         file.seek_relative(HEADER_BYTES as i64)?;
@@ -145,13 +145,17 @@ impl Iterator for Records<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut bytes = [0; RECORD_BYTES];
-        match self.file.read_exact(&mut bytes) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return None,
-            Err(error) => return Some(Err(error)),
+        loop {
+            match self.file.read_exact(&mut bytes) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return None,
+                Err(error) => return Some(Err(error)),
+            }
+            let record = self.header.record(self.seed, self.next, &bytes);
+            self.next += 1;
+            if let Some(record) = record {
+                return Some(Ok(record));
+            }
         }
-        let record = self.header.record(self.seed, self.next, &bytes)?;
-        self.next += 1;
-        Some(Ok(record))
     }
 }

@@ -4,6 +4,7 @@
 mod alarms;
 mod configuration;
 mod emitted;
+mod lags;
 mod prometheus;
 mod rules;
 mod tickets;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::house::{BROWSER, House, Reply, SOON, binary, get, until};
 
@@ -31,12 +31,35 @@ impl Edge {
     /// The same where shoppers come in at a known address.
     pub(crate) fn start_at(
         listen: SocketAddr,
+        command: Command,
+        house: &House,
+        id: u16,
+        journal: &Path,
+    ) -> Result<Self> {
+        Self::start_between(listen, free_address()?, command, house, id, journal)
+    }
+
+    /// kill -9, and the same machine again after something was done to its journal.
+    pub(crate) fn start_over(
+        mut self,
+        command: Command,
+        house: &House,
+        id: u16,
+        meanwhile: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
+        self.kill()?;
+        meanwhile(&self.journal)?;
+        Self::start_between(self.listen, self.admin, command, house, id, &self.journal)
+    }
+
+    fn start_between(
+        listen: SocketAddr,
+        admin: SocketAddr,
         mut command: Command,
         house: &House,
         id: u16,
         journal: &Path,
     ) -> Result<Self> {
-        let admin = free_address()?;
         let process = command
             .args(["--edge-id", &id.to_string()])
             .args(["--listen", &listen.to_string(), "--admin-listen", &admin.to_string()])
@@ -57,6 +80,13 @@ impl Edge {
     /// A click as a browser sends it.
     pub(crate) fn click(&self, path: &str) -> Result<Reply> {
         get(self.listen, path, &[("user-agent", BROWSER)])
+    }
+
+    /// How many files it may have open from now on. Returns how many that were.
+    pub(crate) fn limit_files(&self, most: u64) -> Result<u64> {
+        let limit = Rlimit { current: Some(most), maximum: getrlimit(Resource::Nofile).maximum };
+        let before = prlimit(Some(Pid::from_child(&self.process)), Resource::Nofile, limit)?;
+        before.current.context("a limit")
     }
 
     /// kill -9, for good.

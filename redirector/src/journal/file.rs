@@ -104,18 +104,19 @@ impl SegmentFile {
         Ok(())
     }
 
-    /// Visits the records until the first that is not whole: what a writer left, however it ended. Returns how many.
+    /// Visits every whole record: what a writer left, however it ended. Damage takes no more with it than it hit, so
+    /// records behind it are visited, too. Returns where the last of them ends.
     pub fn read_whole(&self, mut visit: impl FnMut(&Record)) -> io::Result<u32> {
-        let mut count = 0;
-        self.read(0..u32::MAX, |record| match record {
-            Some(record) => {
+        let (mut index, mut end) = (0, 0);
+        self.read(0..u32::MAX, |record| {
+            index += 1;
+            if let Some(record) = record {
                 visit(&record);
-                count += 1;
-                ControlFlow::Continue(())
+                end = index;
             }
-            None => ControlFlow::Break(()),
+            ControlFlow::Continue(())
         })?;
-        Ok(count)
+        Ok(end)
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Survey {
 
 /// Visits every record below a journal's root, lane by lane, oldest first. Takes no lock and changes nothing.
 ///
-/// A segment is read up to its first record that is not whole. Whatever the bytes are, this ends without a panic;
+/// Records that are not whole are passed over. Whatever the bytes are, this ends without a panic;
 /// errors are those of the file system.
 pub fn read_dir(root: &Path, mut visit: impl FnMut(Lane, &Record)) -> io::Result<Survey> {
     let mut survey = Survey::default();
@@ -36,7 +36,10 @@ pub fn read_dir(root: &Path, mut visit: impl FnMut(Lane, &Record)) -> io::Result
                 continue;
             }
             survey.segments += 1;
-            survey.records += u64::from(segment.read_whole(|record| visit(lane, record))?);
+            segment.read_whole(|record| {
+                survey.records += 1;
+                visit(lane, record);
+            })?;
         }
     }
     Ok(survey)

@@ -1,7 +1,8 @@
 //! What wakes people is caused for real: the shipped alerts, a real Prometheus, and a house that something happens to.
 //!
-//! Alerts wait some minutes so as not to cry wolf; here they wait a second. All else is as it is shipped. `tickets.rs` does the
-//! same to what waits for the morning; `deploy/prometheus/tests` holds every alert to its times, by made-up series.
+//! Alerts wait some minutes so as not to cry wolf, and a lag counts from a minute or an hour on; here they wait a second, and
+//! [`LATE`] counts. All else is as it is shipped. `tickets.rs` and `lags.rs` do the same to what waits for the morning and to what
+//! falls behind; `deploy/prometheus/tests` holds every alert to its times, by made-up series.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -19,6 +20,8 @@ use crate::house::{BROWSER, House, SOON, until};
 
 /// Invariants are asked for once a minute.
 const AUDITED: Duration = Duration::from_mins(2);
+/// What is late, where a lag is looked at.
+pub(super) const LATE: Duration = Duration::from_secs(5);
 /// Two segments and one more than half of the third: then no spare is left.
 const FULL: usize = 2_500;
 
@@ -27,14 +30,18 @@ fn hurried_rules(folder: &Path) -> Result<PathBuf> {
     let rules = folder.join("rules");
     std::fs::create_dir(&rules)?;
     for path in files("deploy/prometheus/rules", &["yml"]) {
-        let hurry = |line: &str| match line.split_once("for: ") {
-            Some((indent, _)) if indent.trim().is_empty() => format!("{indent}for: 1s\n"),
-            _ => format!("{line}\n"),
-        };
-        let text: String = read(&path).lines().map(hurry).collect();
+        let text: String = read(&path).lines().map(hurried).collect();
         std::fs::write(rules.join(path.file_name().context("a name")?), text)?;
     }
     Ok(rules)
+}
+
+fn hurried(line: &str) -> String {
+    match (line.split_once("for: "), line.rsplit_once("> ")) {
+        (Some((indent, _)), _) if indent.trim().is_empty() => format!("{indent}for: 1s\n"),
+        (_, Some((lag, _))) if lag.contains("_lag_seconds") => format!("{lag}> {}\n", LATE.as_secs()),
+        _ => format!("{line}\n"),
+    }
 }
 
 /// Waits until it fires.
@@ -71,7 +78,7 @@ fn is_quiet(prometheus: &Prometheus) -> Result<()> {
 }
 
 /// Clicks on one connection, as fast as they are answered.
-fn click(edge: &Edge, path: &str, n: usize) -> Result<()> {
+pub(super) fn click(edge: &Edge, path: &str, n: usize) -> Result<()> {
     let mut socket = TcpStream::connect(edge.listen)?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: go.example.com\r\nuser-agent: {BROWSER}\r\n\r\n");
     let mut reply = [0; 2048];
