@@ -29,7 +29,7 @@ const HALF_FULL: usize = 1_500;
 const SCRAPED: Duration = Duration::from_millis(1_500);
 /// An active bucket (its counts and where it begins) that begins elsewhere than where Postgres ends.
 const MOVED: &str = "if redis.call('HLEN', KEYS[1]) == 0 then return 0 end \
-                     for _, lane in ipairs(redis.call('HKEYS', KEYS[2])) do redis.call('HINCRBY', KEYS[2], lane, -1) end";
+                     for _, lane in ipairs(redis.call('HKEYS', KEYS[2])) do redis.call('HSET', KEYS[2], lane, 1) end";
 /// One that counts more than the journals claim.
 const MORE: &str =
     "for _, count in ipairs(redis.call('HKEYS', KEYS[1])) do redis.call('HINCRBY', KEYS[1], count, 1) end";
