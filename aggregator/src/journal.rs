@@ -1,7 +1,7 @@
 //! Reading the journal of a machine that is gone, or a copy of one. Nothing here writes a byte of it.
 //!
-//! Nothing trusts the bytes either: a segment is read up to its first record that is not whole, as the edge itself
-//! reads what an earlier process left.
+//! Nothing trusts the bytes either: records that are not whole are passed over, as the edge itself passes over them in what
+//! an earlier process left.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read as _};
@@ -157,5 +157,59 @@ impl Iterator for Records<'_> {
                 return Some(Ok(record));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::ids::{LinkId, Partitions, Seq, VendorId};
+    use common::traffic::{Browser, Channel, Country, Device, Os};
+    use common::wire::RecordFlags;
+
+    use super::*;
+
+    fn record(seq: Seq) -> Record {
+        Record {
+            seq,
+            at_us: 1_795_132_800_123_456,
+            link: LinkId(1),
+            visitor: 2,
+            source: 3,
+            flags: RecordFlags::default(),
+            device: Device::ALL[0],
+            browser: Browser::ALL[0],
+            os: Os::ALL[0],
+            channel: Channel::ALL[0],
+            prefix: 4,
+            agent: 5,
+            country: Country::UNKNOWN,
+            link_version: 6,
+            vendor: VendorId(7),
+        }
+    }
+
+    #[test]
+    fn damage_costs_no_more_than_it_hit() -> anyhow::Result<()> {
+        let header = SegmentHeader {
+            lane: Lane(1),
+            epoch: 8,
+            first: 1,
+            nonce: [9; 16],
+            partitions: Partitions::STANDALONE,
+            claims: vec![0; usize::from(Partitions::STANDALONE.count())],
+        };
+        let written: Vec<Record> = (1..=5).map(|n| record(Seq::new(header.epoch, n))).collect();
+        let mut bytes = header.encode().to_vec();
+        bytes.extend(written.iter().flat_map(|record| record.encode(header.seed())));
+        bytes[HEADER_BYTES + 2 * RECORD_BYTES] ^= 1;
+        bytes.extend([0; 3 * RECORD_BYTES]); // reserved, and never written
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("made-up.seg");
+        std::fs::write(&path, bytes)?;
+
+        let segment = Segment::open(path)?.context("a segment")?;
+        let read: Vec<Record> = segment.records()?.collect::<io::Result<_>>()?;
+        assert_eq!(read, [&written[..2], &written[3..]].concat());
+        Ok(())
     }
 }
