@@ -1,4 +1,4 @@
-//! A written segment as a reader sees it: a file, a header, and records up to the first that is not whole.
+//! A written segment as a reader sees it: a file, a header, and records. What is not whole is passed over.
 //!
 //! Nothing here trusts the bytes: whatever they are, reading ends with records that were written, or with none.
 
