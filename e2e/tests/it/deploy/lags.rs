@@ -48,7 +48,10 @@ const SPOILT: (u64, usize) = (8_192, 64);
 
 #[tokio::test]
 async fn what_lags_and_what_fails_one_by_one_is_told_when_it_happens() -> Result<()> {
-    let house = House::open_with_env(&[("CONSOLE_REQUESTS_PER_MINUTE", "1000000")])?;
+    let house = House::open_with_env(&[
+        ("CONSOLE_REQUESTS_PER_MINUTE", "1000000"),
+        ("AGGREGATOR_FLUSH_INTERVAL", "1s"),
+    ])?;
     house.programme(&["lagging0".to_owned()]).await?;
     open_for_business(&house).await?;
     let folder = tempfile::tempdir()?;
@@ -235,7 +238,6 @@ fn meddle(house: &House, how: &str, times: u32, noticed: &str) -> Result<()> {
         // Again and again: a bucket that is set back forgets it.
         until("the flush sees it", SOON, || {
             house.click("/lagging0")?;
-            std::thread::sleep(SCRAPED);
             for partition in Partitions::STANDALONE.iter() {
                 let PartitionKeys { counts, base, .. } = PartitionKeys::new(partition);
                 redis::cmd("EVAL").arg(how).arg(2).arg(counts).arg(base).exec(&mut redis)?;
