@@ -1,8 +1,7 @@
 //! Today's finished hours (migration 21), so that a report of a busy day reads two or three hours of rows, and not all since
 //! midnight.
 //!
-//! What is kept is made anew each hour, and when one of its hours has changed: a day of clicks is added up in less than a second
-//! for each million rows. When the day is over it is rolled up as any other, and Postgres lets go of what was kept of it.
+//! What is kept is made anew each hour, and when one of its hours has changed. When the day is over it is rolled up as any other, and Postgres lets go of what was kept of it.
 
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
