@@ -2,13 +2,14 @@
 
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc};
 use common::ids::Code;
 use common::money::{BadCurrency, Currency};
 use url::form_urlencoded;
 
 use crate::conventions::Page;
 use crate::problem::BadParameter;
+use crate::report::range::midnight;
 use crate::report::{Granularity, Range};
 
 /// Rows on a page unless asked otherwise.
@@ -224,8 +225,4 @@ pub(crate) fn currency(text: &str) -> Result<Currency, BadParameter> {
 /// Whether this may be a name that we gave to something: an order, a payout. Nothing else reaches Postgres.
 pub(crate) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn midnight(date: NaiveDate) -> DateTime<Utc> {
-    date.and_time(NaiveTime::MIN).and_utc()
 }

@@ -92,7 +92,8 @@ impl Granularity {
     }
 }
 
-fn midnight(date: NaiveDate) -> DateTime<Utc> {
+/// When a day begins.
+pub fn midnight(date: NaiveDate) -> DateTime<Utc> {
     date.and_time(NaiveTime::MIN).and_utc()
 }
 

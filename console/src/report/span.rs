@@ -10,6 +10,7 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use sqlx::PgConnection;
 
 use super::Range;
+use super::range::midnight;
 
 /// A range of time that is about to be read.
 #[derive(Debug)]
@@ -72,10 +73,6 @@ impl Span {
             kept_until: follows.map_or(days_until, |(_, until)| until),
         })
     }
-}
-
-fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_utc()
 }
 
 impl Deref for Span {

@@ -7,6 +7,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -77,6 +78,14 @@ fn is_quiet(prometheus: &Prometheus) -> Result<()> {
     .with_context(|| format!("{last:#?}"))
 }
 
+/// An edge with room for three segments in its journal.
+pub(super) fn small() -> Command {
+    let mut command = redirector();
+    command.env("REDIRECTOR_JOURNAL_SEGMENT_BYTES", "65536").env("REDIRECTOR_JOURNAL_MAX_BYTES", "200000");
+    command.env("REDIRECTOR_WORKERS", "1");
+    command
+}
+
 /// Clicks on one connection, as fast as they are answered.
 pub(super) fn click(edge: &Edge, path: &str, n: usize) -> Result<()> {
     let mut socket = TcpStream::connect(edge.listen)?;
@@ -95,10 +104,7 @@ async fn what_wakes_people_does_when_it_happens() -> Result<()> {
     let house = House::open()?;
     house.programme(&["alarm000".to_owned()]).await?;
     let folder = tempfile::tempdir()?;
-    let mut command = redirector();
-    command.env("REDIRECTOR_JOURNAL_SEGMENT_BYTES", "65536").env("REDIRECTOR_JOURNAL_MAX_BYTES", "200000");
-    command.env("REDIRECTOR_WORKERS", "1");
-    let edge = Edge::start_by(command, &house, 4, &folder.path().join("journal"))?;
+    let edge = Edge::start_by(small(), &house, 4, &folder.path().join("journal"))?;
     until("the other edge knows the link", SOON, || Ok(edge.click("/alarm000")?.token().is_some()))?;
     let Some(prometheus) = watch(&house, &edge, folder.path())? else { return Ok(()) };
     is_quiet(&prometheus)?;

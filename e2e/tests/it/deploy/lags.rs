@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,9 +14,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use super::alarms::{Hung, LATE, alarms, click, is_firing, watch};
+use super::alarms::{Hung, LATE, alarms, click, is_firing, small, watch};
 use super::prometheus::Prometheus;
-use crate::edge::{Edge, redirector};
+use crate::edge::Edge;
 use crate::house::{House, SOON, until};
 use crate::orders::{NOT_FAST, SHOP, open_for_business, sale};
 
@@ -64,14 +63,6 @@ async fn what_lags_and_what_fails_one_by_one_is_told_when_it_happens() -> Result
     scene.orders_are_refused_or_wait().await?;
     scene.the_console_cannot().await?;
     scene.nobody_looks_or_gets_in().await
-}
-
-/// With room for three segments in its journal.
-fn small() -> Command {
-    let mut command = redirector();
-    command.env("REDIRECTOR_JOURNAL_SEGMENT_BYTES", "65536").env("REDIRECTOR_JOURNAL_MAX_BYTES", "200000");
-    command.env("REDIRECTOR_WORKERS", "1");
-    command
 }
 
 struct Scene {
