@@ -91,6 +91,7 @@ pub async fn audit(stores: &Stores) -> anyhow::Result<Vec<Finding>> {
         "every rolled-up day = the orders of its rows" => "src/audit/rollups_are_orders.sql",
         "every kept span's links and groups = its hours" => "src/audit/rankings_are_clicks.sql",
         "today's kept hours, links and groups = the clicks of its rows" => "src/audit/today_is_clicks.sql",
+        "the tally of affiliates = the affiliates" => "src/audit/tally_is_affiliates.sql",
         "order, link and booking are of one vendor" => "src/audit/one_vendor.sql",
         "every event is folded into its order" => "src/audit/events_are_folded.sql",
         "nothing is payable of held orders" => "src/audit/held_is_not_payable.sql",

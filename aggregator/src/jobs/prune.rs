@@ -1,6 +1,7 @@
 //! Prune: forget what nobody asks for any more, without breaking the books.
 //!
 //! Old batches are folded into their partition: clicks = pruned clicks + the clicks of the batches that are kept, always.
+//! The tally of affiliates is put together: the sums of its lines stay the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub async fn run(stores: Stores, due: Arc<Notify>, shutdown: Shutdown) -> anyhow
     }
 }
 
-/// Folds every batch that is too old at `now`. Returns how many.
+/// Folds every batch that is too old at `now`, and the tally of affiliates. Returns how many batches.
 pub async fn prune(stores: &Stores, now: DateTime<Utc>) -> anyhow::Result<u64> {
     let mut folded = 0;
     for partition in stores.partitions.iter() {
@@ -56,6 +57,10 @@ pub async fn prune(stores: &Stores, now: DateTime<Utc>) -> anyhow::Result<u64> {
         }
     }
     metrics::counter!("aggregator_prune_batches_total").increment(folded);
+    sqlx::query_file!("src/jobs/prune/tally.sql")
+        .execute(&stores.postgres)
+        .await
+        .context("cannot put the tally of affiliates together")?;
     Ok(folded)
 }
 

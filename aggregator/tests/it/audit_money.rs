@@ -62,6 +62,8 @@ async fn every_planted_damage_is_found() {
         ("delete from order_event where order_ref = 'A-0' and kind = 'completed'", "events_are_folded"),
         ("update ledger_entry set account = 'payable' where order_ref = 'held' and account = 'pending'", "held_is_not_payable"),
         ("update customer_order set is_held = false where order_ref = 'held'", "held_is_not_payable"),
+        ("update affiliate_tally set affiliates = affiliates + 1", "tally_is_affiliates"),
+        ("delete from affiliate_tally", "tally_is_affiliates"),
         ("alter table payout_batch drop constraint payout_batch_check; update payout_batch set decided_by = requested_by", "second_person"),
     ];
     for (damage, named) in damages {
@@ -95,13 +97,16 @@ const BACK_UP: &str = "
     create table backup.ledger_tx as table ledger_tx;
     create table backup.ledger_entry as table ledger_entry;
     create table backup.payout_batch as table payout_batch;
-    create table backup.payout_line as table payout_line;";
+    create table backup.payout_line as table payout_line;
+    create table backup.affiliate_tally as table affiliate_tally;";
 
 /// Takes them back to the copy.
 const RESTORE: &str = "
     set session_replication_role = replica;
     delete from order_event; delete from customer_order; delete from order_line; delete from order_daily;
     delete from ledger_entry; delete from ledger_tx; delete from payout_line; delete from payout_batch;
+    delete from affiliate_tally;
+    insert into affiliate_tally overriding system value table backup.affiliate_tally;
     insert into order_event table backup.order_event;
     insert into customer_order table backup.customer_order;
     insert into order_line table backup.order_line;

@@ -245,12 +245,14 @@ async fn places(
 /// How many affiliates there are of each status.
 pub(crate) async fn counts(conn: &mut PgConnection, view: View) -> sqlx::Result<Counts> {
     let rows: Vec<(String, i64)> = match view {
-        View::Whole => sqlx::query!(r#"select status, count(*) as "count!" from affiliate group by status"#)
-            .fetch_all(conn)
-            .await?
-            .into_iter()
-            .map(|row| (row.status, row.count))
-            .collect(),
+        View::Whole => sqlx::query!(
+            r#"select status, sum(affiliates)::bigint as "count!" from affiliate_tally group by status"#
+        )
+        .fetch_all(conn)
+        .await?
+        .into_iter()
+        .map(|row| (row.status, row.count))
+        .collect(),
         View::Partner => sqlx::query!(
             r#"select status, count(*) as "count!" from affiliate
                where affiliate_id = any(array(select p.affiliate_id from partnership p)) group by status"#

@@ -367,3 +367,60 @@ async fn the_first_few_are_the_same_from_kept_spans() {
     keep(&world, from, now).await;
     assert_eq!(addresses().await, by_row);
 }
+
+/// Sixty links that are clicked about alike before today, in today's kept hours and since; some in one of them alone.
+async fn alike() -> World {
+    let world = World::with_programme().await;
+    let (day, ago) = (today(), today() - Days::new(3));
+    world
+        .run(&format!(
+            "insert into link (code, vendor_id, affiliate_id, destination) \
+             select 'many-' || lpad(n::text, 3, '0'), 1 + (n % 5 in (1, 2))::int, 1 + (n % 5 > 0)::int, 'https://shop.example.com/' \
+             from generate_series(1, 60) n; \
+             insert into click_hourly select link_id, '{ago} 12:00Z', 2 + link_id * 7 % 5, link_id % 3 from link where link_id % 7 > 0; \
+             insert into click_hourly select link_id, '{day} 12:00Z', link_id * 11 % 6, 1 + link_id % 2 from link where link_id % 3 > 0; \
+             insert into click_hourly select link_id, '{day} 15:00Z', link_id * 13 % 4, 1 from link where link_id % 4 = 0"
+        ))
+        .await;
+    world
+}
+
+/// The codes on the first page and on all that follow it.
+async fn walked(world: &World, person: &Person, first: &str) -> Vec<String> {
+    let (mut codes, mut next) = (Vec::new(), Some(first.to_owned()));
+    while let Some(path) = next {
+        let answer = world.get_as(person, &path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        let links =
+            answer.body.split("href=\"/links/").skip(1).filter_map(|rest| rest.split(['"', '?']).next());
+        codes.extend(links.filter(|code| code.starts_with("many-")).map(str::to_owned));
+        let more = answer.body.split("class=\"next\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
+        next = more.map(|address| address.replace("&#38;", "&").replace("&amp;", "&"));
+    }
+    codes
+}
+
+#[tokio::test]
+async fn pages_of_ranked_links_are_the_same_from_what_is_kept() {
+    let world = alike().await;
+    let people = everybody(&world).await;
+    let span = format!("from={}&through={}", today() - Days::new(6), today());
+    let walks = async || {
+        let mut found = Vec::new();
+        for (whom, person) in &people {
+            for of in ["", "&sort=filtered", "&q=many-0", "&q=many-02&sort=filtered"] {
+                let first = format!("/links?{span}{of}");
+                found.push((format!("{whom:?} {first}"), walked(&world, person, &first).await));
+            }
+        }
+        found
+    };
+    let by_row = walks().await;
+    assert_eq!(by_row[0].1.len(), 60, "{by_row:?}");
+    keep(&world, today() - Days::new(6), today()).await;
+    assert_eq!(walks().await, by_row, "with the days before");
+    keep_today(&world, midnight(today()) + TimeDelta::hours(13)).await;
+    assert_eq!(walks().await, by_row, "with today's hours, too");
+    world.run("truncate rollup_span cascade").await;
+    assert_eq!(walks().await, by_row, "with today's hours alone");
+}
