@@ -21,16 +21,22 @@ with recent as (
     where $9 or not exists (select from affiliate a where a.affiliate_id = l.affiliate_id and not a.is_active)
     union all
     select id, human_clicks, filtered_clicks
-    from rollup_today_clicks
-    where not $9 and day = $10::date and by = $4 and vendor_id = $8::bigint and is_counted
+    from rollup_now
+    where not $9 and span_id = $10::integer and by = $4 and vendor_id = $8::bigint and is_counted
     union all
     select link_id, human_clicks, filtered_clicks
-    from rollup_link
+    from rollup_link k
     where not $9 and $4 = 'link' and span_id = $7::integer and is_counted
+      and not exists (
+          select from rollup_now n where n.span_id = $10 and n.by = 'link' and n.vendor_id = $8 and n.id = k.link_id
+      )
     union all
     select id, human_clicks, filtered_clicks
-    from rollup_group
+    from rollup_group k
     where not $9 and $4 <> 'link' and span_id = $7 and by = $4 and vendor_id = $8
+      and not exists (
+          select from rollup_now n where n.span_id = $10 and n.by = $4 and n.vendor_id = $8 and n.id = k.id
+      )
 ), total as (
     select id, sum(human)::bigint as human, sum(filtered)::bigint as filtered
     from part

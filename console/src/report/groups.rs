@@ -238,7 +238,7 @@ impl Asked<'_> {
             self.span.kept,
             self.span.vendor_id,
             self.span.is_own,
-            self.span.today
+            self.span.now
         )
         .fetch_all(&mut *self.conn)
         .await?;
@@ -265,7 +265,7 @@ impl Asked<'_> {
             of,
             self.span.vendor_id,
             self.span.is_own,
-            self.span.today
+            self.span.now
         )
         .fetch_all(&mut *self.conn)
         .await?;

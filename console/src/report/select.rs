@@ -124,7 +124,7 @@ pub async fn ranked(
         span.kept,
         span.kept_until,
         span.is_own,
-        span.today,
+        span.now,
         span.vendor_id
     )
     .fetch_all(conn)

@@ -28,9 +28,8 @@ pub struct Span {
     pub(super) orders: OpenDays,
     /// The ranking that is kept; `None`: of this range none, or something has changed.
     pub(super) kept: Option<i32>,
-    /// The day whose finished hours are kept for rankings, and follow the kept ranking or begin the range; `None`: none
-    /// are, or something has changed.
-    pub(super) today: Option<NaiveDate>,
+    /// The same when the finished hours of today are in it; `None`: they are not, or something has changed.
+    pub(super) now: Option<i32>,
     /// From when on rankings are read row by row: the beginning of the range when nothing is kept.
     pub(super) kept_until: DateTime<Utc>,
 }
@@ -58,7 +57,10 @@ impl Span {
         let kept = found.span_id.zip(found.to_day).filter(|_| range.from.time() == NaiveTime::MIN);
         let today = found.today.zip(found.until);
         let days_until = kept.map_or(range.from, |(_, to_day)| midnight(to_day));
-        let follows = today.filter(|(day, _)| midnight(*day) == days_until);
+        let is_current = found.is_current.unwrap_or_default();
+        let hours_until =
+            today.filter(|(day, _)| is_current && midnight(*day) == days_until).map(|(_, until)| until);
+        let kept = kept.map(|(id, _)| id);
         Ok(Self {
             range: *range,
             is_own: found.is_own,
@@ -68,9 +70,9 @@ impl Span {
                 .map_or(midnight(clicks.begins), |(_, until)| until),
             clicks,
             orders: OpenDays::new(found.orders, from),
-            kept: kept.map(|(id, _)| id),
-            today: follows.map(|(day, _)| day),
-            kept_until: follows.map_or(days_until, |(_, until)| until),
+            kept,
+            now: kept.filter(|_| hours_until.is_some()),
+            kept_until: hours_until.unwrap_or(days_until),
         })
     }
 }

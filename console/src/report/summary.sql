@@ -12,7 +12,7 @@ with counted as (
       and r.hour < $2
       and (r.hour < $7::timestamptz or (r.hour at time zone 'UTC')::date <> all ($6::date[]))
     union all
-    select c.hour, c.human_clicks, c.filtered_clicks
+    select c.hour, sum(c.human_clicks)::bigint, sum(c.filtered_clicks)::bigint
     from click_hourly c
     where not $4
       and c.hour >= greatest($1, $7)
@@ -21,13 +21,15 @@ with counted as (
       and not exists (
           select from link l join affiliate a using (affiliate_id) where l.link_id = c.link_id and not a.is_active
       )
+    group by c.hour
     union all
-    select c.hour, c.human_clicks, c.filtered_clicks
+    select c.hour, sum(c.human_clicks)::bigint, sum(c.filtered_clicks)::bigint
     from click_hourly c
     where $4
       and c.link_id = any (array(select link_id from link where affiliate_id = tenant_affiliate()))
       and c.hour >= $1
       and c.hour < $2
+    group by c.hour
 )
 select date_trunc($3, hour, 'UTC') as "start!",
        sum(human_clicks)::bigint as "human_clicks!",

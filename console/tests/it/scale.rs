@@ -32,16 +32,15 @@ async fn pages_of_a_hundred_thousand_links_stay_quick_and_go_by_an_index() {
         ),
         (
             include_str!("../../src/report/ranked.sql"),
-            "execute p (now() - interval '1 day', now(), true, '', 9000, 9000, 26, null, now() - interval '1 day', false, current_date, 0)",
+            "execute p (now() - interval '1 day', now(), true, '', 9000, 9000, 26, 1, now() - interval '1 day', false, 1, 0)",
         ),
         (
             include_str!("../../src/report/group_clicks.sql"),
-            "execute p (now() - interval '7 days', now(), now() - interval '1 day', array['affiliate'], true, 6, 1, null, 0, false, \
-             current_date)",
+            "execute p (now() - interval '7 days', now(), now() - interval '1 day', array['affiliate'], true, 6, 1, null, 0, false, 1)",
         ),
         (
             include_str!("../../src/report/group_clicks_all.sql"),
-            "execute p (now() - interval '7 days', now(), now() - interval '1 day', 'affiliate', true, 100000, 1, 0, false, current_date)",
+            "execute p (now() - interval '7 days', now(), now() - interval '1 day', 'affiliate', true, 100000, 1, 0, false, 1)",
         ),
         (
             include_str!("../../src/report/quiet.sql"),
@@ -94,12 +93,15 @@ async fn an_affiliate_reads_nothing_of_what_is_added_up_for_others() {
         ),
         (
             include_str!("../../src/report/group_clicks.sql"),
-            "execute q (now() - interval '7 days', now(), now() - interval '1 day', array['link', 'vendor'], true, 6, 1, null, 0, true, \
-             current_date)",
+            "execute q (now() - interval '7 days', now(), now() - interval '1 day', array['link', 'vendor'], true, 6, 1, null, 0, true, 1)",
         ),
         (
             include_str!("../../src/report/group_clicks_all.sql"),
-            "execute q (now() - interval '7 days', now(), now() - interval '1 day', 'vendor', true, 100000, 1, 0, true, current_date)",
+            "execute q (now() - interval '7 days', now(), now() - interval '1 day', 'vendor', true, 100000, 1, 0, true, 1)",
+        ),
+        (
+            include_str!("../../src/report/ranked.sql"),
+            "execute q (now() - interval '7 days', now(), true, '', 9000, 9000, 26, 1, now() - interval '1 day', true, 1, 0)",
         ),
         (
             include_str!("../../src/report/group_earnings.sql"),

@@ -51,14 +51,8 @@ async fn kept(stores: &Stores) -> sqlx::Result<Vec<Span>> {
 
 /// False: one of its days is not rolled up, or has changed since.
 async fn make(tx: &mut PgConnection, (from, to): (NaiveDate, NaiveDate)) -> sqlx::Result<bool> {
-    let span = sqlx::query_scalar!(
-        "insert into rollup_span (from_day, to_day, made_at) select $1, $2, now() \
-         where not exists (select from rollup_open('clicks', $1, $2)) on conflict do nothing returning span_id",
-        from,
-        to
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
+    let span =
+        sqlx::query_file_scalar!("src/jobs/rollup/new_span.sql", from, to).fetch_optional(&mut *tx).await?;
     let Some(span) = span else { return Ok(false) };
     sqlx::query_file!("src/jobs/rollup/links.sql", span, from, to).execute(&mut *tx).await?;
     sqlx::query_file!("src/jobs/rollup/groups.sql", span).execute(tx).await?;

@@ -1,7 +1,8 @@
 //! Today's finished hours (migration 21), so that a report of a busy day reads two or three hours of rows, and not all since
-//! midnight.
+//! midnight. The spans that end where today begins get them added on top (migration 23).
 //!
-//! What is kept is made anew each hour, and when one of its hours has changed. When the day is over it is rolled up as any other, and Postgres lets go of what was kept of it.
+//! What is kept is made anew each hour, when one of its hours has changed, and when a span lacks it. When the day is over it is
+//! rolled up as any other, and Postgres lets go of what was kept of it.
 
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -47,7 +48,13 @@ async fn make(tx: &mut PgConnection, &Finished { day, until }: &Finished) -> sql
     sqlx::query!("insert into rollup_today (day, until, made_at) values ($1, $2, now())", day, until)
         .execute(&mut *tx)
         .await?;
-    sqlx::query_file!("src/jobs/rollup/today_clicks.sql", day, begins, until).execute(&mut *tx).await?;
+    sqlx::query!(
+        "insert into rollup_current (span_id, day) select span_id, to_day from rollup_span where to_day = $1",
+        day
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query_file!("src/jobs/rollup/now.sql", begins, until).execute(&mut *tx).await?;
     sqlx::query!("delete from rollup_stale where kind = 'clicks' and day = $1", day).execute(tx).await?;
     Ok(())
 }
