@@ -70,17 +70,17 @@ with counted as (
         limit $6
     ) g
 ), first as (
-    select by, id from kept
-    union
-    select by, id from now
-), bar as (
-    -- From this many clicks since on, somebody in neither list may be among the first: what is between the last of the first ones,
-    -- who have come so far without what came since, and the last in either list.
+    select by, f.id, t.human + coalesce(r.human, 0) as human, t.filtered + coalesce(r.filtered, 0) as filtered
+    from (select by, id from kept union select by, id from now) f
+    left join recent r using (by, id)
+    cross join lateral rollup_total($7, $11, f.by, $9, f.id) t
+), bar as materialized (
+    -- From this many clicks since on, somebody in neither list may be among the first: what is between the last of the first ones
+    -- and the last in either list.
     select asked.by,
            coalesce((
-               select case when $5 then k.human else k.filtered end as clicks
+               select case when $5 then f.human else f.filtered end as clicks
                from first f
-               cross join lateral rollup_total($7, $11, f.by, $9, f.id) k
                where f.by = asked.by
                order by clicks desc
                offset $6 - 1
@@ -91,9 +91,7 @@ with counted as (
                0
            ) as clicks
     from unnest($4) as asked (by)
-), candidate as (
-    select by, id from first
-    union
+), later as (
     select r.by, r.id
     from recent r
     join bar using (by)
@@ -101,10 +99,12 @@ with counted as (
     union
     select asked.by, named.id from unnest($4) as asked (by), unnest($8) as named (id)
 ), total as (
-    select c.by, c.id, k.human + coalesce(r.human, 0) as human, k.filtered + coalesce(r.filtered, 0) as filtered
-    from candidate c
+    select by, id, human, filtered from first
+    union
+    select by, l.id, t.human + coalesce(r.human, 0), t.filtered + coalesce(r.filtered, 0)
+    from later l
     left join recent r using (by, id)
-    cross join lateral rollup_total($7, $11, c.by, $9, c.id) k
+    cross join lateral rollup_total($7, $11, l.by, $9, l.id) t
 ), ranked as (
     select by, id, human, filtered,
            row_number() over (partition by by order by case when $5 then human else filtered end desc, human desc, id desc) as place

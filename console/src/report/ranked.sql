@@ -54,7 +54,7 @@ with since as (
     from (select link_id from kept union select link_id from now) f
     left join since s using (link_id)
     cross join lateral rollup_total($8, $11, 'link', $12, f.link_id) t
-), bar as (
+), bar as materialized (
     -- From this many clicks since on, somebody in neither list may have as many as the last on the page.
     select coalesce((select clicks from first order by clicks desc offset $7 - 1 limit 1), 0)
            - greatest(
