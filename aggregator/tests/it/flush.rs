@@ -200,14 +200,18 @@ async fn a_bucket_larger_than_a_scan_is_read_whole() {
     let (partition, keys) = (a_partition(), PartitionKeys::new(a_partition()));
     edge.click(LinkId(1), Hour(495_000), None);
     edge.ship_all(&world).await;
-    let (mut fill, mut stamps, mut name) = (redis::pipe(), Stamps::default(), Vec::new());
-    let more = 25_000_u64;
-    for i in 0..more {
-        Count::Filtered(LinkId(1), Hour(1 + i as u32)).write(&mut stamps, &mut name);
-        fill.hset(&keys.counts, name.as_slice(), 2).ignore();
+    let (mut redis, mut stamps, more) = (world.redis().await, Stamps::default(), 25_000_u64);
+    let hours: Vec<u32> = (1..=more as u32).collect();
+    for part in hours.chunks(1_000) {
+        let mut field = |hour: &u32| {
+            let mut name = Vec::new();
+            Count::Filtered(LinkId(1), Hour(*hour)).write(&mut stamps, &mut name);
+            (name, 2)
+        };
+        let fields: Vec<(Vec<u8>, u64)> = part.iter().map(&mut field).collect();
+        let () = redis.hset_multiple(&keys.counts, &fields).await.expect("filled");
     }
-    fill.hset(&keys.claim, edge.lane.0, 1 + 2 * more).ignore();
-    let () = fill.query_async(&mut world.redis().await).await.expect("filled");
+    let () = redis.hset(&keys.claim, edge.lane.0, 1 + 2 * more).await.expect("claimed");
     let outcome = world.flush(partition).await;
     assert_eq!(outcome, Outcome::Applied { clicks: 1 + 2 * more, rows: 1 + more as usize });
     assert_eq!(world.number("select sum(filtered_clicks) from click_hourly").await, 1 + 2 * more as i64);
