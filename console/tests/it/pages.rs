@@ -43,9 +43,8 @@ async fn lists_are_sorted_searched_and_paged() {
             assert_eq!(page.status, 200, "{path}");
             let codes = page.body.split("<code>").skip(1).filter_map(|rest| rest.split_once("</code></a>"));
             seen.extend(codes.map(|(code, _)| code.to_owned()));
-            let Some((before, _)) = page.body.split_once("\" rel=\"next\"") else { break };
-            let (_, address) = before.rsplit_once("href=\"").expect("an address");
-            path = address.replace("&#38;", "&");
+            let Some(next) = page.next_page() else { break };
+            path = next;
         }
         let distinct: std::collections::HashSet<&String> = seen.iter().collect();
         assert_eq!((seen.len(), distinct.len()), (65, 65), "{sort}: each link once: {seen:?}");

@@ -268,6 +268,13 @@ impl Answer {
         self.headers.get(name).map_or("", String::as_str)
     }
 
+    /// Where a list goes on; `None` on its last page.
+    pub(crate) fn next_page(&self) -> Option<String> {
+        let (before, _) = self.body.split_once("\" rel=\"next\"")?;
+        let (_, address) = before.rsplit_once("href=\"").expect("an address");
+        Some(address.replace("&#38;", "&"))
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("JSON")
     }
