@@ -4,6 +4,8 @@
 //! Invariant: nothing here is cancelled half way. A request that is given up goes on in its own task (see
 //! [`crate::guard`]) until the limits below end it, because a pool must not lose a connection to a dropped future.
 
+mod pair;
+
 use std::time::Duration;
 
 use metrics::gauge;
@@ -11,11 +13,15 @@ use runtime::{Check, Shutdown};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{PgConnection, Postgres, Transaction};
 
+pub use self::pair::Pair;
 use crate::auth::{Caller, Tenant};
 use crate::server::App;
 
 /// Connections for reading at most: a console answers people, and each report occupies one.
 const MAX_READERS: u32 = 8;
+
+/// Readers that are there without being asked for, so that a page finds a second connection idle (see [`Pair`]).
+const MIN_READERS: u32 = 2;
 
 /// Connections for orders at most. Commits that wait for the disk share its writes, so more than two cores' worth helps.
 pub const MAX_INTAKE: u32 = 16;
@@ -79,6 +85,14 @@ impl Purpose {
         }
     }
 
+    /// Connections that are kept open.
+    fn kept(self) -> u32 {
+        match self {
+            Self::Read => MIN_READERS,
+            Self::Intake | Self::Operate | Self::Accounts => 0,
+        }
+    }
+
     /// Orders come many at once and each takes a connection for a millisecond; people come one by one.
     fn connections(self) -> u32 {
         match self {
@@ -106,6 +120,7 @@ pub fn pool(options: PgConnectOptions, purpose: Purpose) -> PgPool {
         ("jit", "off"),
     ]);
     PgPoolOptions::new()
+        .min_connections(purpose.kept())
         .max_connections(purpose.connections())
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_lifetime(Duration::from_mins(30))

@@ -30,6 +30,9 @@ const DEFAULT_DAYS: u64 = 30;
 /// Characters of what is searched for. Nothing that is stored and searched is longer.
 const MAX_SEARCH: usize = 254;
 
+/// As many are found before they are put in order. Of one in a hundred thousand, nearly all would be read to fill a page.
+const FEW: usize = 1_000;
+
 /// Behind every text that begins with a prefix: the last character there is.
 const LAST: char = char::MAX;
 
@@ -213,17 +216,22 @@ async fn places(
     filter: &Filter,
     after: Option<&Place>,
 ) -> sqlx::Result<Vec<i64>> {
-    let end = filter.search.as_ref().map(|search| format!("{search}{LAST}"));
-    // The two statements take the same arguments and differ in what their readers may see.
+    let mut begins = filter.search.as_ref().map(|search| (search.as_str(), format!("{search}{LAST}")));
+    let mut found = None;
+    if let (View::Whole, Some((search, end))) = (view, &begins) {
+        found = few(&mut *conn, search, end).await?;
+        begins = begins.filter(|_| found.is_none());
+    }
+    // The two statements begin with the same arguments and differ in what their readers may see.
     macro_rules! fetch {
-        ($file:literal) => {
+        ($file:literal $(, $more:expr)?) => {
             sqlx::query_file_scalar!(
                 $file,
                 filter.status.as_deref(),
                 filter.is_active,
                 filter.country.as_deref(),
-                filter.search.as_deref(),
-                end.as_deref(),
+                begins.as_ref().map(|(search, _)| *search),
+                begins.as_ref().map(|(_, end)| end.as_str()),
                 filter.sort,
                 after.map(|place| place.affiliate_id),
                 after.map(|place| place.is_pending),
@@ -231,15 +239,24 @@ async fn places(
                 after.map(|place| place.username.as_str()),
                 after.map(|place| place.name.as_str()),
                 filter.page.limit + 1
+                $(, $more)?
             )
             .fetch_all(conn)
             .await
         };
     }
     match view {
-        View::Whole => fetch!("src/affiliates/list.sql"),
+        View::Whole => fetch!("src/affiliates/list.sql", found.as_deref()),
         View::Partner => fetch!("src/affiliates/partners.sql"),
     }
+}
+
+/// Whoever begins with this, unless it is more than [`FEW`]: then a page fills up soon whatever order it is read in.
+async fn few(conn: &mut PgConnection, search: &str, end: &str) -> sqlx::Result<Option<Vec<i64>>> {
+    let found = sqlx::query_file_scalar!("src/affiliates/search.sql", search, end, FEW as i64 + 1)
+        .fetch_all(conn)
+        .await?;
+    Ok(Some(found).filter(|found| found.len() <= FEW))
 }
 
 /// How many affiliates there are of each status.

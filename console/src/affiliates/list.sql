@@ -1,5 +1,6 @@
 -- One page of affiliates for operators: those that fit $1 (status), $2 (is_active), $3 (country) and begin with $4 (below
--- $5), in the order $6, after the affiliate $7 whose place is $8 to $11. Filters that are not given and orders that were
+-- $5), or were found by that (search.sql) and are named in $13, in the order $6, after the affiliate $7 whose place is $8 to
+-- $11. Filters that are not given and orders that were
 -- not asked for are folded away when the statement is planned, so each combination goes by its own index.
 select affiliate_id
 from affiliate
@@ -10,6 +11,7 @@ where ($1::text is null or status = $1)
        or (username collate "C" >= $4 and username collate "C" < $5)
        or (lower(name) collate "C" >= $4 and lower(name) collate "C" < $5)
        or (lower(email) collate "C" >= $4 and lower(email) collate "C" < $5))
+  and ($13::bigint[] is null or affiliate_id = any ($13))
   and ($7::bigint is null
        or ($6::text = 'review' and ((status = 'pending'), created_at, affiliate_id) < ($8::boolean, $9::timestamptz, $7))
        or ($6 = 'newest' and (created_at, affiliate_id) < ($9, $7))

@@ -91,13 +91,19 @@ async fn page(app: &App, visit: &Visit) -> Result<LinksPage, Failure> {
     caller.require(Scope::ReportsRead)?;
     let view = View::read(&visit.query, Period::Last(7), &["sort", "q", AFTER])?;
     let (range, asked) = (view.range(now)?, Asked::read(&view)?);
-    let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let span = Span::survey(&mut snapshot, &range).await?;
-    let listed = listed(&mut snapshot, &asked, &span).await?;
-    let reports = links::of(&mut snapshot, &listed.ids, &range, now).await?;
-    let programme = summary::of(&mut snapshot, &span, now).await?;
-    let books = books::of_programme(&mut snapshot, caller).await?;
-    snapshot.commit().await?;
+    let mut pair = db::Pair::open(&app.pool, caller.tenant).await?;
+    let span = Span::survey(pair.first(), &range).await?;
+    let rows = async |conn: &mut PgConnection| {
+        let listed = listed(conn, &asked, &span).await?;
+        let reports = links::of(conn, &listed.ids, &range, now).await?;
+        Ok::<_, Failure>((listed, reports))
+    };
+    let whole = async |conn: &mut PgConnection| {
+        let programme = summary::of(conn, &span, now).await?;
+        Ok::<_, Failure>((programme, books::of_programme(conn, caller).await?))
+    };
+    let ((listed, reports), (programme, books)) = pair.read(rows, whole).await?;
+    pair.commit().await?;
 
     let was_clicked = programme.human + programme.filtered > 0;
     let first = reports.first().filter(|_| !was_clicked);

@@ -53,10 +53,25 @@ async fn lists_of_affiliates_stay_quick_and_go_by_an_index() {
             assert!(answer.status == 200 || query.contains("starting_after"), "{query}: {}", answer.body);
         }
     }
+    // Few are found and put in order; many are met on the way.
+    for search in ["user7777", "user7"] {
+        let right: Vec<String> = sqlx::query_scalar(
+            "select username from affiliate where starts_with(username, $1) order by created_at, affiliate_id limit 100",
+        )
+        .bind(search)
+        .fetch_all(&world.owner)
+        .await
+        .expect("the right ones");
+        let list =
+            world.read_by(&ada, &format!("/v1/affiliates?limit=100&sort=oldest&search={search}")).await;
+        let listed = list["data"].as_array().expect("a page").iter().map(|row| &row["username"]);
+        assert!(listed.eq(&right), "{search}: {right:?}");
+    }
     let list = include_str!("../../src/affiliates/list.sql");
     let none = "null, null, null, null, null";
-    let from = "77777, false, '2025-06-01', 'user7', 'name 7', 101";
-    let start = "null, null, null, null, null, 101";
+    let from = "77777, false, '2025-06-01', 'user7', 'name 7', 101, null";
+    let start = "null, null, null, null, null, 101, null";
+    let found = "null, null, null, null, null, 101, array[3, 4, 5, 99901]";
     let mut plans = Vec::new();
     for (filters, sort, place) in [
         (none, "review", start),
@@ -69,9 +84,13 @@ async fn lists_of_affiliates_stay_quick_and_go_by_an_index() {
         ("'approved', null, null, null, null", "review", from),
         ("null, false, null, null, null", "review", start),
         ("null, null, 'SE', null, null", "review", start),
-        ("null, null, null, 'user77', U&'user77\\+10FFFF'", "review", start),
+        (none, "review", found),
     ] {
         plans.push((list, format!("execute p ({filters}, '{sort}', {place})")));
+    }
+    for search in ["user77", "b"] {
+        let search = format!("execute p ('{search}', U&'{search}\\+10FFFF', 1001)");
+        plans.push((include_str!("../../src/affiliates/search.sql"), search));
     }
     for statement in
         [include_str!("../../src/affiliates/clicks.sql"), include_str!("../../src/affiliates/earnings.sql")]
@@ -85,7 +104,8 @@ async fn lists_of_affiliates_stay_quick_and_go_by_an_index() {
         let plan = world.plan(statement, &execute).await;
         assert!(!plan.contains("Seq Scan"), "{execute}\n{plan}");
         // A filter that leaves few rows may sort them; no order of the whole list does.
-        let is_narrow = ["user77", "null, false", "array["].iter().any(|word| execute.contains(word));
+        let is_narrow =
+            ["'user77'", "'b'", "null, false", "array["].iter().any(|word| execute.contains(word));
         assert!(is_narrow || !plan.contains("Sort"), "{execute}\n{plan}");
     }
 }

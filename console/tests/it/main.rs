@@ -32,6 +32,7 @@ mod pages;
 mod pages_money;
 mod pages_own;
 mod pages_people;
+mod pair;
 mod partnerships;
 mod payouts;
 mod people;

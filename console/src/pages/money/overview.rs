@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::dashboard::{self, Dashboard};
@@ -24,10 +25,12 @@ use crate::pages::splits::Split;
 use crate::pages::strip::Strip;
 use crate::pages::visit::Visit;
 use crate::problem::Failure;
+use crate::report::books::{self, Books};
+use crate::report::breakdown::{self, Breakdown};
 use crate::report::earnings::{self, Earnings};
 use crate::report::groups::{self, By};
 use crate::report::summary::{self, Summary};
-use crate::report::{Granularity, Range, Span, books, breakdown, news};
+use crate::report::{Granularity, Range, Span, news};
 use crate::server::App;
 
 const PATH: &str = "/";
@@ -64,38 +67,19 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
     caller.require(Scope::ReportsRead)?;
     let view = View::read(&visit.query, figure::USUAL, &["show", "currency"])?;
     let range = view.range(now)?;
-    let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let span = Span::survey(&mut snapshot, &range).await?;
-    let earlier = Span::survey(&mut snapshot, &range.previous()).await?;
-    let summary = summary::of(&mut snapshot, &span, now).await?;
-    let before = summary::of(&mut snapshot, &earlier, now).await?;
-    let currency = currency(&view, summary.earnings.as_ref());
-    let plot = plot(&mut snapshot, &view, (&span, &summary), (&earlier, &before), &currency).await?;
-    let rankings = rankings(&mut snapshot, caller.tenant, &view, &span, &currency).await?;
-    let breakdown = breakdown::of_programme(&mut snapshot, &span).await?;
-    let books = books::of_programme(&mut snapshot, caller).await?;
-    let (mut counts, mut checks) = (None, Vec::new());
-    if let Some(books) = &books {
-        if caller.require(Scope::AffiliatesRead).is_ok() {
-            counts = Some(list::counts(&mut snapshot, Whose::Whole).await?);
-        }
-        checks = health::checks(books, &health::backlog(&mut snapshot).await?, now);
-    }
-    let dashboard = match caller.tenant {
-        Tenant::Affiliate(affiliate_id) => {
-            let (account_id, _) = own_account(caller)?;
-            let read = news::read_until(&app.accounts, account_id).await?;
-            Some(dashboard::of(&mut snapshot, affiliate_id, read, now).await?)
-        }
-        Tenant::Programme | Tenant::Vendor(_) => None,
-    };
-    snapshot.commit().await?;
+    let mut pair = db::Pair::open(&app.pool, caller.tenant).await?;
+    let span = Span::survey(pair.first(), &range).await?;
+    let period = async |conn: &mut PgConnection| Period::read(conn, caller.tenant, &view, &span, now).await;
+    let rest = async |conn: &mut PgConnection| Rest::read(conn, app, visit, &span).await;
+    let (Period { summary, currency, rankings }, rest) = pair.read(period, rest).await?;
+    let plot = plot(pair.first(), &view, (&span, &summary), (&rest.earlier, &rest.before), &currency).await?;
+    pair.commit().await?;
     Ok(OverviewPage {
         frame: visit.frame(Place::Overview),
         title: if caller.is_affiliate() { "Dashboard" } else { "Overview" },
         controls: Controls::new(&view, &range, PATH),
         before: format::span(&range.previous()),
-        figures: figures(&summary, &before),
+        figures: figures(&summary, &rest.before),
         live: figure::live_address(&view),
         shows: shows(&view, &range),
         currencies: currencies(&view, summary.earnings.as_ref(), &currency),
@@ -103,12 +87,72 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
             || summary.earnings.as_ref().is_some_and(|e| e.orders() > 0),
         plot,
         rankings,
-        origins: ranking::origins(&breakdown, |by| view.plain().with("by_what", by).address("/reports")),
-        counts,
-        dashboard,
-        checks,
-        strip: books.map(|books| Strip::new(&books, now)),
+        origins: ranking::origins(&rest.breakdown, |by| view.plain().with("by_what", by).address("/reports")),
+        counts: rest.counts,
+        dashboard: rest.dashboard,
+        checks: rest.checks,
+        strip: rest.books.map(|books| Strip::new(&books, now)),
     })
+}
+
+/// The period itself, and who brought the most of it.
+struct Period {
+    summary: Summary,
+    /// What money is drawn and compared in.
+    currency: String,
+    rankings: Vec<Split>,
+}
+
+impl Period {
+    async fn read(
+        conn: &mut PgConnection,
+        tenant: Tenant,
+        view: &View,
+        span: &Span,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Failure> {
+        let summary = summary::of(conn, span, now).await?;
+        let currency = currency(view, summary.earnings.as_ref());
+        let rankings = rankings(conn, tenant, view, span, &currency).await?;
+        Ok(Self { summary, currency, rankings })
+    }
+}
+
+/// What stands around it.
+struct Rest {
+    earlier: Span,
+    before: Summary,
+    breakdown: Breakdown,
+    books: Option<Books>,
+    counts: Option<Counts>,
+    checks: Vec<Check>,
+    dashboard: Option<Dashboard>,
+}
+
+impl Rest {
+    async fn read(conn: &mut PgConnection, app: &App, visit: &Visit, span: &Span) -> Result<Self, Failure> {
+        let (caller, now) = (&visit.caller, visit.now);
+        let earlier = Span::survey(conn, &span.previous()).await?;
+        let before = summary::of(conn, &earlier, now).await?;
+        let breakdown = breakdown::of_programme(conn, span).await?;
+        let books = books::of_programme(conn, caller).await?;
+        let (mut counts, mut checks) = (None, Vec::new());
+        if let Some(books) = &books {
+            if caller.require(Scope::AffiliatesRead).is_ok() {
+                counts = Some(list::counts(conn, Whose::Whole).await?);
+            }
+            checks = health::checks(books, &health::backlog(conn).await?, now);
+        }
+        let dashboard = match caller.tenant {
+            Tenant::Affiliate(affiliate_id) => {
+                let (account_id, _) = own_account(caller)?;
+                let read = news::read_until(&app.accounts, account_id).await?;
+                Some(dashboard::of(conn, affiliate_id, read, now).await?)
+            }
+            Tenant::Programme | Tenant::Vendor(_) => None,
+        };
+        Ok(Self { earlier, before, breakdown, books, counts, checks, dashboard })
+    }
 }
 
 /// The currency that money is drawn and compared in: the one asked for, or the one of most orders.

@@ -85,13 +85,19 @@ async fn page(app: &App, visit: &Visit) -> Result<ReportPage, Failure> {
     visit.caller.require(Scope::ReportsRead)?;
     let question = Question::read(visit)?;
     let (view, range, by) = (&question.view, &question.range, question.by);
-    let mut snapshot = db::tenant_snapshot(app, &visit.caller).await?;
-    let span = Span::survey(&mut snapshot, range).await?;
-    let earlier = Span::survey(&mut snapshot, &range.previous()).await?;
-    let summary = summary::of(&mut snapshot, &span, visit.now).await?;
-    let before = summary::of(&mut snapshot, &earlier, visit.now).await?;
-    let mut rows = read(&mut snapshot, &question, &span, &summary, SHOWN + 1).await?;
-    snapshot.commit().await?;
+    let mut pair = db::Pair::open(&app.pool, visit.caller.tenant).await?;
+    let span = Span::survey(pair.first(), range).await?;
+    let period = async |conn: &mut PgConnection| {
+        let summary = summary::of(conn, &span, visit.now).await?;
+        let rows = read(conn, &question, &span, &summary, SHOWN + 1).await?;
+        Ok::<_, sqlx::Error>((summary, rows))
+    };
+    let earlier = async |conn: &mut PgConnection| {
+        let earlier = Span::survey(conn, &range.previous()).await?;
+        summary::of(conn, &earlier, visit.now).await
+    };
+    let ((summary, mut rows), before) = pair.read(period, earlier).await?;
+    pair.commit().await?;
     let is_cut = by.is_grouped() && rows.len() as i64 > SHOWN;
     if by.is_grouped() {
         rows.truncate(SHOWN as usize);
