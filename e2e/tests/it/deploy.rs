@@ -4,6 +4,7 @@
 mod alarms;
 mod configuration;
 mod emitted;
+mod faults;
 mod lags;
 mod prometheus;
 mod rules;

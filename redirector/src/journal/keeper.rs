@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use common::ids::{Partition, Seq};
+use runtime::failpoint::may_fail;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -111,7 +112,7 @@ impl Journal {
             let mut unsynced = segments
                 .iter()
                 .filter(|s| held.log.last_of(s) > synced.upto && s.header.first_seq() <= committed);
-            match unsynced.try_for_each(|s| s.file.sync_data()) {
+            match unsynced.try_for_each(|s| may_fail("journal.sync").and_then(|()| s.file.sync_data())) {
                 Ok(()) => held.log.set_synced(Synced { upto: committed, ..synced }),
                 Err(error) => distrust(&held.log, &error, committed),
             }

@@ -4,10 +4,11 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use common::ids::{LinkId, Partitions, VendorId};
+use common::ids::{LinkId, Partition, Partitions, VendorId};
 use common::link::{Entry, Published};
 use common::wire::{LINKS_LOG, PartitionKeys};
 use redis::Commands as _;
+use sqlx::Connection as _;
 
 use super::alarms::{Hung, alarms, is_firing, watch};
 use super::prometheus::Prometheus;
@@ -20,6 +21,8 @@ const PER_CLIENT: usize = 200;
 const MANY: u64 = 8_000;
 /// Codes that nobody has, asked for while Redis is away.
 const UNKNOWN: usize = 60;
+/// Redis adds up a bucket of at most so many counters.
+const LARGEST_SUM: usize = 20_000;
 /// `PublishRebuilds` counts how often this happens in an hour.
 const EMPTIED: usize = 4;
 /// How often something is done that once might not show, and long enough between for two looks: `rate` needs a beginning.
@@ -45,6 +48,11 @@ async fn what_waits_for_the_morning_is_told_when_it_happens() -> Result<()> {
     tells(&["EdgeCatalogFull"], &mut || publish_too_much(&mut redis))?;
     tells(&["EdgeTurnsAway"], &mut || crowd(&edge))?;
     tells(&["FlushForeignFields"], &mut || count_what_nobody_knows(&house, &mut redis))?;
+    let mut postgres = house.database().await?;
+    let mut locked = postgres.begin().await?;
+    sqlx::query("lock table flush_partition in share mode").execute(&mut *locked).await?;
+    tells(&["ClicksNotCompared"], &mut || count_too_much_to_add_up(&mut redis))?;
+    locked.rollback().await?;
     tells(&["EdgeRedisSettings", "RedisSettings"], &mut || forget_too_early(&mut redis))?;
     tells(&["PublishRebuilds"], &mut || empty_again_and_again(&house, &mut redis))?;
 
@@ -125,6 +133,15 @@ fn count_what_nobody_knows(house: &House, redis: &mut redis::Connection) -> Resu
         std::thread::sleep(SCRAPED);
     }
     Ok(())
+}
+
+/// A bucket that waits for Postgres, larger than what Redis adds up in one go.
+fn count_too_much_to_add_up(redis: &mut redis::Connection) -> Result<()> {
+    let mut counts = redis::pipe();
+    for number in 0..=LARGEST_SUM {
+        counts.hset(PartitionKeys::new(Partition(0)).counts, format!("nobody's {number}"), 1).ignore();
+    }
+    counts.exec(redis).context("cannot count")
 }
 
 fn empty_again_and_again(house: &House, redis: &mut redis::Connection) -> Result<()> {
