@@ -294,7 +294,7 @@ async fn the_finished_hours_of_today_are_kept_and_right_or_not_there() {
 
     for change in [
         "select rollup_touch_hours(array[(select day::timestamp at time zone 'UTC' from rollup_today)])",
-        "select rollup_touch('clicks', array(select (now() at time zone 'UTC' - interval '1 hour')::date))",
+        "select rollup_touch('clicks', array(select day from rollup_today))",
         "update affiliate set is_active = false where affiliate_id = 2",
     ] {
         world.sql(change).await;
