@@ -46,7 +46,7 @@ async fn what_waits_for_the_morning_is_told_when_it_happens() -> Result<()> {
 
     tells(&["EdgeCatalogBad"], &mut || publish_nonsense(&mut redis))?;
     tells(&["EdgeCatalogFull"], &mut || publish_too_much(&mut redis))?;
-    tells(&["EdgeTurnsAway"], &mut || crowd(&edge))?;
+    tells(&["EdgeTurnsAway"], &mut || crowd(&edge, &prometheus))?;
     tells(&["FlushForeignFields"], &mut || count_what_nobody_knows(&house, &mut redis))?;
     let mut postgres = house.database().await?;
     let mut locked = postgres.begin().await?;
@@ -104,12 +104,15 @@ fn publish_too_much(redis: &mut redis::Connection) -> Result<()> {
     links.exec(redis).context("cannot publish")
 }
 
-/// One client holds all that it may have, and knocks on.
-fn crowd(edge: &Edge) -> Result<()> {
+/// One client holds all that it may have, and knocks on; again each time, as the silent are sent away. `rate` counts from what it
+/// saw first, however late that was.
+fn crowd(edge: &Edge, prometheus: &Prometheus) -> Result<()> {
     let knock = || Ok(TcpStream::connect(edge.listen)?);
-    let _held: Vec<TcpStream> = (0..PER_CLIENT).map(|_| knock()).collect::<Result<_>>()?;
+    let seen = || Ok(!prometheus.ask("redirector_turned_away_connections_total > 0")?.is_empty());
     for _ in 0..ROUNDS {
+        let _held: Vec<TcpStream> = (0..PER_CLIENT).map(|_| knock()).collect::<Result<_>>()?;
         (0..PER_CLIENT).try_for_each(|_| knock().map(drop))?;
+        until("some are seen to be turned away", SOON, seen)?;
         std::thread::sleep(SCRAPED);
     }
     Ok(())
