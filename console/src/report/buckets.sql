@@ -1,5 +1,5 @@
 -- Clicks of the links $1 in [$2, $3), in buckets of $4 (hour, day, week or month, UTC), by the primary key. Hours are put into days
--- first: what truncates to a calendar looks the time zone up for each row, which took half the time.
+-- first: what truncates to a calendar looks the time zone up for each row.
 with counted as (
     select link_id,
            date_bin(case $4::text when 'hour' then interval '1 hour' else interval '1 day' end, hour, '2000-01-01T00:00Z') as start,
