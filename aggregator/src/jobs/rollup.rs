@@ -25,9 +25,6 @@ use crate::store::Stores;
 
 /// How often to look for days to roll up. Until then they are read row by row.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// A day, or an hour of today, is added up so long after its end: one hour more than its changes go without a line in
-/// `rollup_stale` (`rollup_open_from`, `rollup_open_hour`), which is longer than any transaction lasts that makes one.
-const SETTLED_HOURS: i32 = 2;
 /// How far back: the longest report and the span it is compared with.
 const HISTORY_DAYS: i32 = 800;
 /// Days in one transaction at most: a month of a large programme is added up in seconds.
@@ -51,6 +48,16 @@ impl Kind {
         match self {
             Self::Clicks => "clicks",
             Self::Orders => "orders",
+        }
+    }
+
+    /// How many minutes after its end a day, or an hour of today, is added up. Five more for clicks, and sixty for orders, than
+    /// its changes go without a line in `rollup_stale` (`rollup_open_hour`, `rollup_open_from`): longer than it takes from
+    /// there to the commit. A flush asks shortly before it, but orders are settled one by one in a transaction when it must be.
+    fn settled_minutes(self) -> i32 {
+        match self {
+            Self::Clicks => 20,
+            Self::Orders => 120,
         }
     }
 }
@@ -124,7 +131,7 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 type Span = (NaiveDate, NaiveDate);
 
 async fn due(stores: &Stores, kind: Kind) -> sqlx::Result<Vec<Span>> {
-    let rows = sqlx::query_file!("src/jobs/rollup/due.sql", kind.name(), SETTLED_HOURS, HISTORY_DAYS)
+    let rows = sqlx::query_file!("src/jobs/rollup/due.sql", kind.name(), kind.settled_minutes(), HISTORY_DAYS)
         .fetch_all(&stores.postgres)
         .await?;
     Ok(rows.into_iter().map(|row| (row.begins, row.ends)).collect())

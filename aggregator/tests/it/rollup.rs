@@ -27,12 +27,19 @@ pub(crate) const ROLLED: [&str; 5] = [
     "today_is_clicks",
 ];
 
-/// Noon of the day that was so many days ago, in a world where days end at two o'clock, as they do for rollups.
+/// So long after its end an hour, and a day of clicks, is added up.
+const SETTLED: TimeDelta = TimeDelta::minutes(20);
+/// And a day of orders.
+const SETTLED_ORDERS: TimeDelta = TimeDelta::hours(2);
+
+/// The day that is not rolled up yet: today, or yesterday for a while.
+fn open_day(settled: TimeDelta) -> NaiveDate {
+    (chrono::DateTime::<Utc>::from(clock::system_time()) - settled).date_naive()
+}
+
+/// Noon of the day that was so many days before it.
 fn noon(days_ago: u64) -> Millis {
-    let now: chrono::DateTime<Utc> = clock::system_time().into();
-    let noon = ((now - TimeDelta::hours(2)).date_naive() - Days::new(days_ago))
-        .and_hms_opt(12, 0, 0)
-        .expect("a noon");
+    let noon = (open_day(SETTLED) - Days::new(days_ago)).and_hms_opt(12, 0, 0).expect("a noon");
     Millis(noon.and_utc().timestamp_millis().cast_unsigned())
 }
 
@@ -40,7 +47,7 @@ fn date(days_ago: u64) -> NaiveDate {
     noon(days_ago).day().date()
 }
 
-/// Today at so many o'clock, a day that ends at two o'clock of the next.
+/// That day at so many o'clock.
 fn today(hour: u64) -> Millis {
     Millis(noon(0).0 - 12 * 60 * MINUTE).plus(Duration::from_hours(hour))
 }
@@ -78,7 +85,8 @@ async fn clicked(world: &World, link: LinkId, days_ago: u64, human: u64) {
 async fn open(world: &World, kind: &str) -> Vec<NaiveDate> {
     let question = "select day::date from rollup_open($1, $2, $3) as open \
                     cross join lateral generate_series(begins::timestamp, ends::timestamp - interval '1 day', '1 day') d (day) order by 1";
-    let days = sqlx::query_scalar(question).bind(kind).bind(date(9)).bind(date(0));
+    let until = open_day(if kind == "orders" { SETTLED_ORDERS } else { SETTLED });
+    let days = sqlx::query_scalar(question).bind(kind).bind(date(9)).bind(until);
     days.fetch_all(&mut world.owner().await).await.expect("asked")
 }
 
@@ -90,7 +98,7 @@ const TURNS: usize = 50;
 async fn rolled_up(world: &World) {
     for _ in 0..TURNS {
         rollup(&world.stores).await.expect("rolled up");
-        let due = sqlx::query(TODAY).bind(2_i32).fetch_optional(&mut world.owner().await).await;
+        let due = sqlx::query(TODAY).bind(20_i32).fetch_optional(&mut world.owner().await).await;
         if due.expect("asked").is_none() && open(world, "orders").await.is_empty() {
             break;
         }
@@ -250,10 +258,10 @@ async fn hours_kept(world: &World) -> i64 {
     world.number(&format!("coalesce((select {hours} from rollup_today), 0)")).await
 }
 
-/// One click on each of three links in every hour of today, also in those to come.
+/// One click on each of three links in every hour of today, also in those to come and in the first of the next day.
 async fn busy_today(world: &World) {
     let mut tx = world.stores.postgres.begin().await.expect("a transaction");
-    for hour in 0..26 {
+    for hour in 0..25 {
         for link in [ADA, BEN, ADA_KETTLES] {
             click_at(&mut tx, link, today(hour), 1).await;
         }
@@ -267,11 +275,11 @@ async fn the_finished_hours_of_today_are_kept_and_right_or_not_there() {
     busy_today(&world).await;
     let before: chrono::DateTime<Utc> = clock::system_time().into();
     rolled_up(&world).await;
-    let over = |now: chrono::DateTime<Utc>| i64::from((now - TimeDelta::hours(2)).hour());
+    let over = |now: chrono::DateTime<Utc>| i64::from((now - SETTLED).hour());
     let hours = hours_kept(&world).await;
     assert!([over(before), over(clock::system_time().into())].contains(&hours), "{hours} hours are over");
     if hours == 0 {
-        return; // between two and three o'clock there is nothing to keep
+        return; // in the first hour of a day there is nothing to keep
     }
     for (by, id, clicks) in
         [("link", ADA.0, 1), ("affiliate", 1, 2), ("affiliate", 2, 1), ("vendor", 1, 2), ("vendor", 2, 1)]
@@ -321,7 +329,7 @@ async fn what_commits_while_today_is_kept_is_not_missed() {
     click_at(&mut late, ADA, today(0), 4).await;
     rollup(&world.stores).await.expect("rolled up");
     let Some(kept) = kept_today(&world, "link", ADA.0 as i64).await else {
-        return; // between two and three o'clock there is nothing to keep
+        return; // in the first hour of a day there is nothing to keep
     };
     late.commit().await.expect("committed");
     assert_eq!(kept_today(&world, "link", ADA.0 as i64).await, None, "nobody may read it now");
@@ -373,7 +381,7 @@ async fn every_planted_damage_is_found() {
     report(&world, TEAPOTS, &placed("A-1", ordered, 1_000, &[token(ADA, ordered - MINUTE)])).await;
     settle(&world, noon(1).0).await;
     rolled_up(&world).await;
-    // Between two and three o'clock nothing of today is kept.
+    // In the first hour of a day nothing of it is kept.
     let has_today = world.number("select count(*) from rollup_today").await > 0;
     for (damage, named) in [
         ("update rollup_click set human_clicks = human_clicks + 1 where vendor_id = 0", "rollups_are_clicks"),

@@ -177,17 +177,15 @@ impl Asked<'_> {
     async fn by_clicks(&mut self, by: By, clicked: Vec<(i64, Clicks)>) -> sqlx::Result<Vec<Group>> {
         let mut ids: Vec<i64> = clicked.iter().map(|(id, _)| *id).collect();
         if ids.len() < self.wanted() {
-            let paid = self.earnings(by, None).await?;
-            add_missing(&mut ids, paid.into_iter().map(|(id, _)| id), self.wanted());
+            let paid = self.earners(by).await?;
+            add_missing(&mut ids, paid.into_iter(), self.wanted());
         }
-        let earned = self.earnings(by, Some(&ids)).await?;
-        self.groups(by, ids, HashMap::from_iter(clicked), HashMap::from_iter(earned)).await
+        self.groups(by, ids, HashMap::from_iter(clicked)).await
     }
 
     /// Those that earned, in their order, then others that were clicked.
     async fn by_earnings(&mut self, by: By) -> sqlx::Result<Vec<Group>> {
-        let earned = self.earnings(by, None).await?;
-        let mut ids: Vec<i64> = earned.iter().map(|(id, _)| *id).collect();
+        let mut ids = self.earners(by).await?;
         let named = self.clicks(&[by], Some(&ids)).await?.remove(&by).unwrap_or_default();
         let mut clicks = HashMap::<i64, Clicks>::from_iter(named);
         if ids.len() < self.wanted() {
@@ -195,7 +193,7 @@ impl Asked<'_> {
             add_missing(&mut ids, clicked.iter().map(|(id, _)| *id), self.wanted());
             clicks.extend(clicked);
         }
-        self.groups(by, ids, clicks, HashMap::from_iter(earned)).await
+        self.groups(by, ids, clicks).await
     }
 
     fn wanted(&self) -> usize {
@@ -207,8 +205,8 @@ impl Asked<'_> {
         by: By,
         ids: Vec<i64>,
         clicks: HashMap<i64, Clicks>,
-        mut earned: HashMap<i64, Earnings>,
     ) -> sqlx::Result<Vec<Group>> {
+        let mut earned = self.earnings(by, &ids).await?;
         let mut names = names(self.conn, by, &ids).await?;
         let groups = ids.into_iter().map(|id| {
             let Clicks { human, filtered } = clicks.get(&id).copied().unwrap_or_default();
@@ -279,8 +277,30 @@ impl Asked<'_> {
         Ok(clicked)
     }
 
-    /// The first by orders or money in their order, or what those named earned.
-    async fn earnings(&mut self, by: By, of: Option<&[i64]>) -> sqlx::Result<Vec<(i64, Earnings)>> {
+    /// The first by orders or money, in their order.
+    async fn earners(&mut self, by: By) -> sqlx::Result<Vec<i64>> {
+        let (from, to) = self.span.days();
+        let open = &self.span.orders;
+        sqlx::query_file_scalar!(
+            "src/report/earners.sql",
+            from,
+            to,
+            by.name(),
+            self.order.name(),
+            self.currency,
+            self.limit,
+            self.span.is_own,
+            &open.days,
+            open.begins,
+            open.ends,
+            open.is_one
+        )
+        .fetch_all(&mut *self.conn)
+        .await
+    }
+
+    /// What those named earned.
+    async fn earnings(&mut self, by: By, of: &[i64]) -> sqlx::Result<HashMap<i64, Earnings>> {
         let (from, to) = self.span.days();
         let open = &self.span.orders;
         let rows = sqlx::query_file!(
@@ -288,9 +308,6 @@ impl Asked<'_> {
             from,
             to,
             by.name(),
-            self.order.name(),
-            self.currency,
-            self.limit,
             of,
             self.span.is_own,
             &open.days,
@@ -300,18 +317,16 @@ impl Asked<'_> {
         )
         .fetch_all(&mut *self.conn)
         .await?;
-        let earned = rows.into_iter().map(|row| {
-            let sums = row.revenues.into_iter().zip(row.commissions);
-            let each = row.currencies.into_iter().zip(row.orders).zip(sums);
-            let money = each.map(|((currency, orders), (revenue_minor, commission_minor))| Money {
-                currency,
-                orders: count(orders),
-                revenue_minor,
-                commission_minor,
+        let mut earned = HashMap::<i64, Earnings>::new();
+        for row in rows {
+            earned.entry(row.id).or_default().money.push(Money {
+                currency: row.currency,
+                orders: count(row.orders),
+                revenue_minor: row.revenue_minor,
+                commission_minor: row.commission_minor,
             });
-            (row.id, Earnings { money: money.collect() })
-        });
-        Ok(earned.collect())
+        }
+        Ok(earned)
     }
 }
 

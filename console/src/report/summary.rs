@@ -22,8 +22,35 @@ pub struct Summary {
     pub buckets: Vec<Bucket>,
 }
 
+/// The same without what it brought.
+#[derive(Debug)]
+pub struct Clicks {
+    unique: Union,
+    buckets: Vec<Bucket>,
+}
+
+impl Clicks {
+    /// With what it brought over the same span.
+    pub fn with(self, earnings: Option<Earnings>) -> Summary {
+        let Self { unique, buckets } = self;
+        Summary {
+            human: buckets.iter().map(|bucket| bucket.human).sum(),
+            filtered: buckets.iter().map(|bucket| bucket.filtered).sum(),
+            unique,
+            earnings,
+            buckets,
+        }
+    }
+}
+
 /// The programme over `span`. Days carry no unique visits of their own here: that would be one union per day.
 pub async fn of(conn: &mut PgConnection, span: &Span, now: DateTime<Utc>) -> sqlx::Result<Summary> {
+    let earnings = earnings::of_programme(conn, span, now).await?;
+    Ok(clicks(conn, span, now).await?.with(earnings))
+}
+
+/// Its clicks alone.
+pub async fn clicks(conn: &mut PgConnection, span: &Span, now: DateTime<Utc>) -> sqlx::Result<Clicks> {
     let open = &span.clicks;
     let rows = sqlx::query_file!(
         "src/report/summary.sql",
@@ -41,9 +68,8 @@ pub async fn of(conn: &mut PgConnection, span: &Span, now: DateTime<Utc>) -> sql
     .await?;
     let unique =
         if span.is_whole_days(now) { visits::of_programme(conn, span).await? } else { Union::CutsADay };
-    let earnings = earnings::of_programme(conn, span, now).await?;
     let mut counted = rows.into_iter().peekable();
-    let buckets: Vec<Bucket> = span
+    let buckets = span
         .bucket_starts()
         .map(|start| {
             let row = counted.next_if(|row| row.start == start);
@@ -52,11 +78,5 @@ pub async fn of(conn: &mut PgConnection, span: &Span, now: DateTime<Utc>) -> sql
             Bucket { start, human, filtered, unique: None }
         })
         .collect();
-    Ok(Summary {
-        human: buckets.iter().map(|bucket| bucket.human).sum(),
-        filtered: buckets.iter().map(|bucket| bucket.filtered).sum(),
-        unique,
-        earnings,
-        buckets,
-    })
+    Ok(Clicks { unique, buckets })
 }

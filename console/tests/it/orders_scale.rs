@@ -52,14 +52,19 @@ async fn lists_of_orders_stay_quick_and_go_by_an_index() {
             "execute p (array[1, 2, 3], date '2026-01-01', date '2026-01-08')",
         ),
         (
-            include_str!("../../src/report/group_earnings.sql"),
-            "execute p (date '2026-01-01', date '2026-01-08', 'link', 'revenue', 'EUR', 6, null, false, array[date '2026-01-07'], \
+            include_str!("../../src/report/earners.sql"),
+            "execute p (date '2026-01-01', date '2026-01-08', 'link', 'revenue', 'EUR', 6, false, array[date '2026-01-07'], \
              date '2026-01-07', date '2026-01-08', true)",
         ),
         (
             include_str!("../../src/report/group_earnings.sql"),
-            "execute p (date '2026-01-01', date '2026-01-08', 'affiliate', 'human', 'EUR', 6, array[1, 2], false, \
-             array[date '2026-01-07'], date '2026-01-07', date '2026-01-08', true)",
+            "execute p (date '2026-01-01', date '2026-01-08', 'affiliate', array[1, 2], false, array[date '2026-01-07'], \
+             date '2026-01-07', date '2026-01-08', true)",
+        ),
+        (
+            include_str!("../../src/report/group_earnings.sql"),
+            "execute p (date '2026-01-01', date '2026-01-08', 'product', array[1, 2], false, array[date '2026-01-07'], \
+             date '2026-01-07', date '2026-01-08', true)",
         ),
         (
             include_str!("../../src/report/earnings_series.sql"),

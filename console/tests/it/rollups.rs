@@ -23,7 +23,7 @@ const KEPT: [&str; 2] = [
 
 const NOW: &str = include_str!("../../../aggregator/src/jobs/rollup/now.sql");
 
-/// The first day that is not rolled up yet: days are, two hours after they are over.
+/// The first day that is not rolled up yet.
 fn today() -> NaiveDate {
     (DateTime::<Utc>::from(clock::system_time()) - TimeDelta::hours(2)).date_naive()
 }

@@ -104,9 +104,14 @@ async fn an_affiliate_reads_nothing_of_what_is_added_up_for_others() {
             "execute q (now() - interval '7 days', now(), true, '', 9000, 9000, 26, 1, now() - interval '1 day', true, 1, 0)",
         ),
         (
-            include_str!("../../src/report/group_earnings.sql"),
-            "execute q (current_date - 7, current_date + 1, 'vendor', 'orders', 'EUR', 6, null, true, array[current_date], \
+            include_str!("../../src/report/earners.sql"),
+            "execute q (current_date - 7, current_date + 1, 'vendor', 'orders', 'EUR', 6, true, array[current_date], \
              current_date, current_date + 1, true)",
+        ),
+        (
+            include_str!("../../src/report/group_earnings.sql"),
+            "execute q (current_date - 7, current_date + 1, 'vendor', array[1, 2], true, array[current_date], current_date, \
+             current_date + 1, true)",
         ),
     ];
     let reads = async |statement: &str, execute: &str| -> Vec<String> {

@@ -33,8 +33,8 @@ pub struct Pace {
 impl Pace {
     /// As fast as both stores go: edges are waiting.
     pub const FULL: Self = Self { links: 5_000, rest: Duration::ZERO };
-    /// About 2,000 links a second: a repair that nobody waits for and nobody notices.
-    pub const SWEEP: Self = Self { links: 500, rest: Duration::from_millis(250) };
+    /// About 1,000 links a second: a repair that nobody waits for. In small steps, so that nobody waits behind one either.
+    pub const SWEEP: Self = Self { links: 100, rest: Duration::from_millis(100) };
 }
 
 /// What a comparison found.

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use chrono::NaiveDate;
 use sqlx::PgConnection;
 
-use super::{SETTLED_HOURS, Span, begin_turn};
+use super::{Kind, Span, begin_turn};
 use crate::store::Stores;
 
 /// Makes the spans that are missing, lets go of those nobody asks for any more. Leaves it to another aggregator
@@ -36,8 +36,9 @@ pub(super) async fn keep(stores: &Stores) -> anyhow::Result<()> {
 }
 
 async fn wanted(stores: &Stores) -> sqlx::Result<Vec<Span>> {
-    let rows =
-        sqlx::query_file!("src/jobs/rollup/spans.sql", SETTLED_HOURS).fetch_all(&stores.postgres).await?;
+    let rows = sqlx::query_file!("src/jobs/rollup/spans.sql", Kind::Clicks.settled_minutes())
+        .fetch_all(&stores.postgres)
+        .await?;
     let mut spans: Vec<Span> = rows.into_iter().map(|row| (row.from_day, row.to_day)).collect();
     spans.sort_unstable();
     spans.dedup(); // on some days this month is the last seven

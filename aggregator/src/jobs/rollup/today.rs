@@ -1,5 +1,5 @@
-//! Today's finished hours (migration 21), so that a report of a busy day reads two or three hours of rows, and not all since
-//! midnight. The spans that end where today begins get them added on top (migration 23).
+//! Today's finished hours (migration 21), so that a report of a busy day reads an hour or so of rows, and not all since midnight. The
+//! spans that end where today begins get them added on top (migration 23).
 //!
 //! What is kept is made anew each hour, when one of its hours has changed, and when a span lacks it. When the day is over it is
 //! rolled up as any other, and Postgres lets go of what was kept of it.
@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 
-use super::{SETTLED_HOURS, begin_turn, midnight};
+use super::{Kind, begin_turn, midnight};
 use crate::store::Stores;
 
 /// A day, and where its finished hours end.
@@ -33,7 +33,7 @@ pub(super) async fn keep(stores: &Stores) -> anyhow::Result<()> {
 }
 
 async fn due(conn: &mut PgConnection) -> anyhow::Result<Option<Finished>> {
-    sqlx::query_file_as!(Finished, "src/jobs/rollup/today.sql", SETTLED_HOURS)
+    sqlx::query_file_as!(Finished, "src/jobs/rollup/today.sql", Kind::Clicks.settled_minutes())
         .fetch_optional(conn)
         .await
         .context("cannot ask which hours of today are to be kept")

@@ -1,8 +1,8 @@
--- Today, and where its finished hours end, $1 hours ago; nothing when they are kept already, in each span that ends where today
+-- Today, and where its finished hours end, $1 minutes ago; nothing when they are kept already, in each span that ends where today
 -- begins, and none has changed since.
 with clock as (
-    select ((now() - make_interval(hours => $1)) at time zone 'UTC')::date as day,
-           date_trunc('hour', now() - make_interval(hours => $1), 'UTC') as until
+    select ((now() - make_interval(mins => $1)) at time zone 'UTC')::date as day,
+           date_trunc('hour', now() - make_interval(mins => $1), 'UTC') as until
 )
 select day as "day!", until as "until!"
 from clock

@@ -29,7 +29,7 @@ use crate::report::books::{self, Books};
 use crate::report::breakdown::{self, Breakdown};
 use crate::report::earnings::{self, Earnings};
 use crate::report::groups::{self, By};
-use crate::report::summary::{self, Summary};
+use crate::report::summary::{self, Clicks, Summary};
 use crate::report::{Granularity, Range, Span, news};
 use crate::server::App;
 
@@ -69,9 +69,10 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
     let range = view.range(now)?;
     let mut pair = db::Pair::open(&app.pool, caller.tenant).await?;
     let span = Span::survey(pair.first(), &range).await?;
-    let period = async |conn: &mut PgConnection| Period::read(conn, caller.tenant, &view, &span, now).await;
+    let earned = async |conn: &mut PgConnection| Earned::read(conn, caller.tenant, &view, &span, now).await;
     let rest = async |conn: &mut PgConnection| Rest::read(conn, app, visit, &span).await;
-    let (Period { summary, currency, rankings }, rest) = pair.read(period, rest).await?;
+    let (Earned { earnings, currency, rankings }, rest) = pair.read(earned, rest).await?;
+    let summary = rest.clicks.with(earnings);
     let plot = plot(pair.first(), &view, (&span, &summary), (&rest.earlier, &rest.before), &currency).await?;
     pair.commit().await?;
     Ok(OverviewPage {
@@ -95,15 +96,15 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
     })
 }
 
-/// The period itself, and who brought the most of it.
-struct Period {
-    summary: Summary,
+/// What the period brought, and who brought the most.
+struct Earned {
+    earnings: Option<Earnings>,
     /// What money is drawn and compared in.
     currency: String,
     rankings: Vec<Split>,
 }
 
-impl Period {
+impl Earned {
     async fn read(
         conn: &mut PgConnection,
         tenant: Tenant,
@@ -111,15 +112,16 @@ impl Period {
         span: &Span,
         now: DateTime<Utc>,
     ) -> Result<Self, Failure> {
-        let summary = summary::of(conn, span, now).await?;
-        let currency = currency(view, summary.earnings.as_ref());
+        let earnings = earnings::of_programme(conn, span, now).await?;
+        let currency = currency(view, earnings.as_ref());
         let rankings = rankings(conn, tenant, view, span, &currency).await?;
-        Ok(Self { summary, currency, rankings })
+        Ok(Self { earnings, currency, rankings })
     }
 }
 
-/// What stands around it.
+/// Its clicks, and what stands around it.
 struct Rest {
+    clicks: Clicks,
     earlier: Span,
     before: Summary,
     breakdown: Breakdown,
@@ -132,6 +134,7 @@ struct Rest {
 impl Rest {
     async fn read(conn: &mut PgConnection, app: &App, visit: &Visit, span: &Span) -> Result<Self, Failure> {
         let (caller, now) = (&visit.caller, visit.now);
+        let clicks = summary::clicks(conn, span, now).await?;
         let earlier = Span::survey(conn, &span.previous()).await?;
         let before = summary::of(conn, &earlier, now).await?;
         let breakdown = breakdown::of_programme(conn, span).await?;
@@ -151,7 +154,7 @@ impl Rest {
             }
             Tenant::Programme | Tenant::Vendor(_) => None,
         };
-        Ok(Self { earlier, before, breakdown, books, counts, checks, dashboard })
+        Ok(Self { clicks, earlier, before, breakdown, books, counts, checks, dashboard })
     }
 }
 

@@ -6,9 +6,10 @@ mod rows;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use self::rows::{Dimension, Row};
+use self::rows::{Dimension, Found, Row};
 use super::figure::{self, Figure, figures};
 use super::overview::currency;
 use crate::auth::{Caller, Scope};
@@ -19,8 +20,9 @@ use crate::pages::period::View;
 use crate::pages::shell::{Frame, Place};
 use crate::pages::visit::Visit;
 use crate::problem::Failure;
+use crate::report::earnings::{self, Earnings};
 use crate::report::groups::{MAX_ROWS, Order};
-use crate::report::summary::{self, Summary};
+use crate::report::summary;
 use crate::report::{Range, Span};
 use crate::server::App;
 use crate::spreadsheet;
@@ -68,11 +70,25 @@ struct Question {
 }
 
 impl Question {
-    fn read(visit: &Visit) -> Result<Self, Failure> {
+    fn asked(visit: &Visit) -> Result<Self, Failure> {
         let view = View::read(&visit.query, figure::USUAL, &NAMES)?;
         let by = Dimension::named(view.choice("by_what"), &visit.caller)?;
         let order = Order::from_name(view.choice("sort")).unwrap_or(Order::Human);
         Ok(Self { range: view.range(visit.now)?, view, by, order })
+    }
+
+    /// What the whole span brought, and what the report is made of.
+    async fn read(
+        &self,
+        conn: &mut PgConnection,
+        span: &Span,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> sqlx::Result<(Option<Earnings>, Found)> {
+        let earnings = earnings::of_programme(conn, span, now).await?;
+        let currency = currency(&self.view, earnings.as_ref());
+        let found = rows::read(conn, self.by, self.order, span, &currency, limit).await?;
+        Ok((earnings, found))
     }
 }
 
@@ -83,21 +99,20 @@ pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
 
 async fn page(app: &App, visit: &Visit) -> Result<ReportPage, Failure> {
     visit.caller.require(Scope::ReportsRead)?;
-    let question = Question::read(visit)?;
+    let question = Question::asked(visit)?;
     let (view, range, by) = (&question.view, &question.range, question.by);
     let mut pair = db::Pair::open(&app.pool, visit.caller.tenant).await?;
     let span = Span::survey(pair.first(), range).await?;
-    let period = async |conn: &mut PgConnection| {
-        let summary = summary::of(conn, &span, visit.now).await?;
-        let rows = read(conn, &question, &span, &summary, SHOWN + 1).await?;
-        Ok::<_, sqlx::Error>((summary, rows))
-    };
-    let earlier = async |conn: &mut PgConnection| {
+    let earned = async |conn: &mut PgConnection| question.read(conn, &span, visit.now, SHOWN + 1).await;
+    let clicked = async |conn: &mut PgConnection| {
+        let clicks = summary::clicks(conn, &span, visit.now).await?;
         let earlier = Span::survey(conn, &range.previous()).await?;
-        summary::of(conn, &earlier, visit.now).await
+        Ok::<_, sqlx::Error>((clicks, summary::of(conn, &earlier, visit.now).await?))
     };
-    let ((summary, mut rows), before) = pair.read(period, earlier).await?;
+    let ((earnings, found), (clicks, before)) = pair.read(earned, clicked).await?;
     pair.commit().await?;
+    let summary = clicks.with(earnings);
+    let mut rows = rows::of(found, &span, &summary);
     let is_cut = by.is_grouped() && rows.len() as i64 > SHOWN;
     if by.is_grouped() {
         rows.truncate(SHOWN as usize);
@@ -118,27 +133,17 @@ async fn page(app: &App, visit: &Visit) -> Result<ReportPage, Failure> {
     })
 }
 
-async fn read(
-    conn: &mut PgConnection,
-    question: &Question,
-    span: &Span,
-    summary: &Summary,
-    limit: i64,
-) -> sqlx::Result<Vec<Row>> {
-    let currency = currency(&question.view, summary.earnings.as_ref());
-    rows::of(conn, question.by, question.order, span, summary, &currency, limit).await
-}
-
 /// The whole report as a file, whatever the page shows of it.
 pub(crate) async fn file(State(app): State<App>, visit: Visit) -> Response {
     let written = async {
         visit.caller.require(Scope::ReportsRead)?;
-        let question = Question::read(&visit)?;
+        let question = Question::asked(&visit)?;
         let mut snapshot = db::tenant_snapshot(&app, &visit.caller).await?;
         let span = Span::survey(&mut snapshot, &question.range).await?;
-        let summary = summary::of(&mut snapshot, &span, visit.now).await?;
-        let rows = read(&mut snapshot, &question, &span, &summary, MAX_ROWS).await?;
+        let (earnings, found) = question.read(&mut snapshot, &span, visit.now, MAX_ROWS).await?;
+        let summary = summary::clicks(&mut snapshot, &span, visit.now).await?.with(earnings);
         snapshot.commit().await?;
+        let rows = rows::of(found, &span, &summary);
         let (from, to) = question.range.days();
         let name = format!("report-{}-{from}-{to}", question.by.name());
         Ok((name, spreadsheet::table(&rows::HEADING, rows.iter().flat_map(Row::cells))?))

@@ -9,7 +9,7 @@ use crate::auth::{Caller, Tenant};
 use crate::pages::format;
 use crate::pages::markup::{Amount, Count};
 use crate::problem::Failure;
-use crate::report::breakdown::{self, Split};
+use crate::report::breakdown::{self, Breakdown, Split};
 use crate::report::earnings::{self, EarnedIn, Earnings};
 use crate::report::groups::{self, By, Group, Order};
 use crate::report::summary::Summary;
@@ -181,27 +181,42 @@ impl Row {
     }
 }
 
-/// The rows of a report over `span`, at most `limit` of those there may be many of.
-pub(super) async fn of(
+/// What a report is made of, beside the clicks of the span.
+pub(super) enum Found {
+    /// What each bucket brought.
+    Time(Vec<EarnedIn>),
+    /// Those with the most.
+    Groups(By, Vec<Group>),
+    /// Parts of all clicks.
+    Split(Split, Breakdown),
+}
+
+/// Reads a report over `span`, at most `limit` of those there may be many of.
+pub(super) async fn read(
     conn: &mut PgConnection,
     by: Dimension,
     order: Order,
     span: &Span,
-    summary: &Summary,
     currency: &str,
     limit: i64,
-) -> sqlx::Result<Vec<Row>> {
-    let mut rows: Vec<Row> = match by {
+) -> sqlx::Result<Found> {
+    Ok(match by {
+        Dimension::Time => Found::Time(earnings::series(conn, span).await?),
         Dimension::Group(by) => {
-            let groups = groups::of(conn, span, by, order, currency, limit).await?;
-            groups.into_iter().map(|found| grouped(by, found)).collect()
+            Found::Groups(by, groups::of(conn, span, by, order, currency, limit).await?)
         }
-        Dimension::Time => {
-            let earned = earnings::series(conn, span).await?;
+        Dimension::Split(by) => Found::Split(by, breakdown::of_programme(conn, span).await?),
+    })
+}
+
+/// Its rows.
+pub(super) fn of(found: Found, span: &Span, summary: &Summary) -> Vec<Row> {
+    let mut rows: Vec<Row> = match found {
+        Found::Time(earned) => {
             summary.buckets.iter().rev().map(|bucket| in_time(bucket, span, &earned)).collect()
         }
-        Dimension::Split(by) => {
-            let breakdown = breakdown::of_programme(conn, span).await?;
+        Found::Groups(by, groups) => groups.into_iter().map(|group| grouped(by, group)).collect(),
+        Found::Split(by, breakdown) => {
             let shares = breakdown.shares(by).iter();
             shares.map(|share| Row::new(format::word(&share.name), share.human, None, None)).collect()
         }
@@ -210,7 +225,7 @@ pub(super) async fn of(
     for row in &mut rows {
         row.width = format::width(row.human.0, largest);
     }
-    Ok(rows)
+    rows
 }
 
 fn grouped(by: By, group: Group) -> Row {
