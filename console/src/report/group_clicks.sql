@@ -69,10 +69,25 @@ with counted as (
         order by case when $5 then human_clicks else filtered_clicks end desc, human_clicks desc, id desc
         limit $6
     ) g
+), listed as (
+    select by, id from kept
+    union all
+    select by, id from now
+    union all
+    select asked.by, named.id from unnest($4) as asked (by), unnest($8) as named (id)
 ), first as (
-    select by, f.id, t.human + coalesce(r.human, 0) as human, t.filtered + coalesce(r.filtered, 0) as filtered
-    from (select by, id from kept union select by, id from now) f
-    left join recent r using (by, id)
+    -- Put together by grouping and not by a join: what came since is guessed to be few rows, and would be read anew for each.
+    select f.by, f.id, t.human + f.human as human, t.filtered + f.filtered as filtered
+    from (
+        select by, id, sum(human)::bigint as human, sum(filtered)::bigint as filtered
+        from (
+            select by, id, 0::bigint as human, 0::bigint as filtered, true as is_listed from listed
+            union all
+            select by, id, human, filtered, false from recent
+        ) both_of
+        group by by, id
+        having bool_or(is_listed)
+    ) f
     cross join lateral rollup_total($7, $11, f.by, $9, f.id) t
 ), bar as materialized (
     -- From this many clicks since on, somebody in neither list may be among the first: what is between the last of the first ones
@@ -91,20 +106,14 @@ with counted as (
                0
            ) as clicks
     from unnest($4) as asked (by)
-), later as (
-    select r.by, r.id
-    from recent r
-    join bar using (by)
-    where $8 is null and case when $5 then r.human else r.filtered end >= bar.clicks
-    union
-    select asked.by, named.id from unnest($4) as asked (by), unnest($8) as named (id)
 ), total as (
     select by, id, human, filtered from first
     union
-    select by, l.id, t.human + coalesce(r.human, 0), t.filtered + coalesce(r.filtered, 0)
-    from later l
-    left join recent r using (by, id)
-    cross join lateral rollup_total($7, $11, l.by, $9, l.id) t
+    select r.by, r.id, t.human + r.human, t.filtered + r.filtered
+    from recent r
+    join bar using (by)
+    cross join lateral rollup_total($7, $11, r.by, $9, r.id) t
+    where $8 is null and case when $5 then r.human else r.filtered end >= bar.clicks
 ), ranked as (
     select by, id, human, filtered,
            row_number() over (partition by by order by case when $5 then human else filtered end desc, human desc, id desc) as place

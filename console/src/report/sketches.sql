@@ -7,8 +7,9 @@ union all
 select v.sketch
 from visit_daily v
 where not $4
-  and v.day >= $7::date
-  and v.day < $8::date
+  and $7::date < $8::date -- else the index is asked for nothing
+  and v.day >= $7
+  and v.day < $8
   and ($9 or v.day = any ($6))
   and not exists (
       select from link l join affiliate a using (affiliate_id) where l.link_id = v.link_id and not a.is_active

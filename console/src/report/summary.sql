@@ -15,8 +15,9 @@ with counted as (
     select c.hour, sum(c.human_clicks)::bigint, sum(c.filtered_clicks)::bigint
     from click_hourly c
     where not $4
+      and greatest($1, $7) < least($2, $8::date::timestamp at time zone 'UTC') -- else the index is asked for nothing
       and c.hour >= greatest($1, $7)
-      and c.hour < least($2, $8::date::timestamp at time zone 'UTC')
+      and c.hour < least($2, $8::timestamp at time zone 'UTC')
       and ($9 or (c.hour at time zone 'UTC')::date = any ($6))
       and not exists (
           select from link l join affiliate a using (affiliate_id) where l.link_id = c.link_id and not a.is_active

@@ -33,8 +33,9 @@ pub struct Pace {
 impl Pace {
     /// As fast as both stores go: edges are waiting.
     pub const FULL: Self = Self { links: 5_000, rest: Duration::ZERO };
-    /// About 1,000 links a second: a repair that nobody waits for. In small steps, so that nobody waits behind one either.
-    pub const SWEEP: Self = Self { links: 100, rest: Duration::from_millis(100) };
+    /// About 1,000 links a second: a repair that nobody waits for. A hundredth or two of a core, half of it to plan the statement,
+    /// which is why steps are not smaller.
+    pub const SWEEP: Self = Self { links: 500, rest: Duration::from_millis(500) };
 }
 
 /// What a comparison found.
