@@ -10,6 +10,7 @@ pub(crate) mod params;
 
 use axum::extract::State;
 use axum::response::Response;
+use sqlx::PgConnection;
 
 use self::answer::{LinkList, SummaryAnswer};
 use self::params::{LinksParams, SummaryParams};
@@ -74,8 +75,11 @@ pub(crate) async fn programme_report(
 ) -> Result<SummaryAnswer, Failure> {
     caller.require(Scope::ReportsRead)?;
     let mut snapshot = db::tenant_snapshot(app, caller).await?;
-    let span = Span::survey(&mut snapshot, &params.range).await?;
-    let summary = summary::of(&mut snapshot, &span, now()).await?;
+    let summary = async |conn: &mut PgConnection| {
+        let span = Span::survey(conn, &params.range).await?;
+        summary::of(conn, &span, now()).await
+    };
+    let summary = db::planned_once(&mut snapshot, summary).await?;
     snapshot.commit().await?;
     Ok(SummaryAnswer::new(&params.range, &summary))
 }

@@ -131,9 +131,10 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 type Span = (NaiveDate, NaiveDate);
 
 async fn due(stores: &Stores, kind: Kind) -> sqlx::Result<Vec<Span>> {
-    let rows = sqlx::query_file!("src/jobs/rollup/due.sql", kind.name(), kind.settled_minutes(), HISTORY_DAYS)
-        .fetch_all(&stores.postgres)
-        .await?;
+    let rows =
+        sqlx::query_file!("src/jobs/rollup/due.sql", kind.name(), kind.settled_minutes(), HISTORY_DAYS)
+            .fetch_all(&stores.postgres)
+            .await?;
     Ok(rows.into_iter().map(|row| (row.begins, row.ends)).collect())
 }
 

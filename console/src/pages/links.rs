@@ -99,7 +99,8 @@ async fn page(app: &App, visit: &Visit) -> Result<LinksPage, Failure> {
         Ok::<_, Failure>((listed, reports))
     };
     let whole = async |conn: &mut PgConnection| {
-        let programme = summary::of(conn, &span, now).await?;
+        let summary = async |conn: &mut PgConnection| summary::of(conn, &span, now).await;
+        let programme = db::planned_once(conn, summary).await?;
         Ok::<_, Failure>((programme, books::of_programme(conn, caller).await?))
     };
     let ((listed, reports), (programme, books)) = pair.read(rows, whole).await?;

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 
 use super::earnings::{Earnings, Money};
 use super::{Span, count};
+use crate::db;
 
 /// Rows at most, for a file with everything: a spreadsheet takes a million.
 pub const MAX_ROWS: i64 = 200_000;
@@ -206,8 +207,11 @@ impl Asked<'_> {
         ids: Vec<i64>,
         clicks: HashMap<i64, Clicks>,
     ) -> sqlx::Result<Vec<Group>> {
-        let mut earned = self.earnings(by, &ids).await?;
-        let mut names = names(self.conn, by, &ids).await?;
+        let span = self.span;
+        let known = async |conn: &mut PgConnection| {
+            Ok::<_, sqlx::Error>((earnings(conn, span, by, &ids).await?, names(conn, by, &ids).await?))
+        };
+        let (mut earned, mut names) = db::planned_once(&mut *self.conn, known).await?;
         let groups = ids.into_iter().map(|id| {
             let Clicks { human, filtered } = clicks.get(&id).copied().unwrap_or_default();
             Group {
@@ -298,36 +302,41 @@ impl Asked<'_> {
         .fetch_all(&mut *self.conn)
         .await
     }
+}
 
-    /// What those named earned.
-    async fn earnings(&mut self, by: By, of: &[i64]) -> sqlx::Result<HashMap<i64, Earnings>> {
-        let (from, to) = self.span.days();
-        let open = &self.span.orders;
-        let rows = sqlx::query_file!(
-            "src/report/group_earnings.sql",
-            from,
-            to,
-            by.name(),
-            of,
-            self.span.is_own,
-            &open.days,
-            open.begins,
-            open.ends,
-            open.is_one
-        )
-        .fetch_all(&mut *self.conn)
-        .await?;
-        let mut earned = HashMap::<i64, Earnings>::new();
-        for row in rows {
-            earned.entry(row.id).or_default().money.push(Money {
-                currency: row.currency,
-                orders: count(row.orders),
-                revenue_minor: row.revenue_minor,
-                commission_minor: row.commission_minor,
-            });
-        }
-        Ok(earned)
+/// What those named earned.
+async fn earnings(
+    conn: &mut PgConnection,
+    span: &Span,
+    by: By,
+    of: &[i64],
+) -> sqlx::Result<HashMap<i64, Earnings>> {
+    let (from, to) = span.days();
+    let open = &span.orders;
+    let rows = sqlx::query_file!(
+        "src/report/group_earnings.sql",
+        from,
+        to,
+        by.name(),
+        of,
+        span.is_own,
+        &open.days,
+        open.begins,
+        open.ends,
+        open.is_one
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut earned = HashMap::<i64, Earnings>::new();
+    for row in rows {
+        earned.entry(row.id).or_default().money.push(Money {
+            currency: row.currency,
+            orders: count(row.orders),
+            revenue_minor: row.revenue_minor,
+            commission_minor: row.commission_minor,
+        });
     }
+    Ok(earned)
 }
 
 async fn names(conn: &mut PgConnection, by: By, ids: &[i64]) -> sqlx::Result<HashMap<i64, Name>> {

@@ -30,8 +30,17 @@ pub(crate) async fn quick(path: &str, read: impl AsyncFn() -> Answer) -> Answer 
 impl World {
     /// How Postgres would go about a statement with these values (`execute p (…)`), planned as the console's readers plan.
     pub(crate) async fn plan(&self, statement: &str, execute: &str) -> String {
+        self.planned("force_custom_plan", statement, execute).await
+    }
+
+    /// The same for whatever values, as figures are read (`db::planned_once`).
+    pub(crate) async fn plan_once(&self, statement: &str, execute: &str) -> String {
+        self.planned("force_generic_plan", statement, execute).await
+    }
+
+    async fn planned(&self, mode: &str, statement: &str, execute: &str) -> String {
         let mut conn = self.owner.acquire().await.expect("a connection");
-        let prepare = format!("set plan_cache_mode = force_custom_plan; prepare p as {statement}");
+        let prepare = format!("set plan_cache_mode = {mode}; prepare p as {statement}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut *conn).await.expect("a good statement");
         let explain = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain {execute}")));
         let plan: Vec<String> = explain.fetch_all(&mut *conn).await.expect("a plan");
@@ -40,11 +49,11 @@ impl World {
     }
 
     /// What Postgres did with a statement for an affiliate who has nothing, step by step.
-    pub(crate) async fn done_for_an_affiliate(&self, statement: &str, execute: &str) -> String {
+    pub(crate) async fn done_for_an_affiliate(&self, mode: &str, statement: &str, execute: &str) -> String {
         let mut conn = self.owner.acquire().await.expect("a connection");
         let begin = format!(
             "begin; set local role linkledger_affiliate; select set_config('app.affiliate_id', '987654321', true); \
-             set local plan_cache_mode = force_custom_plan; prepare q as {statement}"
+             set local plan_cache_mode = {mode}; prepare q as {statement}"
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(begin)).execute(&mut *conn).await.expect("a good statement");
         let explain =

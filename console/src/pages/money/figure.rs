@@ -6,6 +6,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::extract::State;
 use axum::response::Response;
+use sqlx::PgConnection;
 
 use crate::auth::Scope;
 use crate::db;
@@ -42,10 +43,13 @@ async fn of_period(app: &App, visit: &Visit) -> Result<LiveFigures, Failure> {
     let view = View::read(&visit.query, USUAL, &[])?;
     let range = view.range(visit.now)?;
     let mut snapshot = db::tenant_snapshot(app, &visit.caller).await?;
-    let span = Span::survey(&mut snapshot, &range).await?;
-    let earlier = Span::survey(&mut snapshot, &range.previous()).await?;
-    let summary = summary::of(&mut snapshot, &span, visit.now).await?;
-    let before = summary::of(&mut snapshot, &earlier, visit.now).await?;
+    let both = async |conn: &mut PgConnection| {
+        let span = Span::survey(conn, &range).await?;
+        let earlier = Span::survey(conn, &range.previous()).await?;
+        let summary = summary::of(conn, &span, visit.now).await?;
+        Ok::<_, sqlx::Error>((summary, summary::of(conn, &earlier, visit.now).await?))
+    };
+    let (summary, before) = db::planned_once(&mut snapshot, both).await?;
     snapshot.commit().await?;
     Ok(LiveFigures { live: live_address(&view), figures: figures(&summary, &before) })
 }

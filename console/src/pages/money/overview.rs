@@ -134,10 +134,13 @@ struct Rest {
 impl Rest {
     async fn read(conn: &mut PgConnection, app: &App, visit: &Visit, span: &Span) -> Result<Self, Failure> {
         let (caller, now) = (&visit.caller, visit.now);
-        let clicks = summary::clicks(conn, span, now).await?;
-        let earlier = Span::survey(conn, &span.previous()).await?;
-        let before = summary::of(conn, &earlier, now).await?;
-        let breakdown = breakdown::of_programme(conn, span).await?;
+        let figures = async |conn: &mut PgConnection| {
+            let clicks = summary::clicks(conn, span, now).await?;
+            let earlier = Span::survey(conn, &span.previous()).await?;
+            let before = summary::of(conn, &earlier, now).await?;
+            Ok::<_, sqlx::Error>((clicks, earlier, before, breakdown::of_programme(conn, span).await?))
+        };
+        let (clicks, earlier, before, breakdown) = db::planned_once(conn, figures).await?;
         let books = books::of_programme(conn, caller).await?;
         let (mut counts, mut checks) = (None, Vec::new());
         if let Some(books) = &books {

@@ -104,11 +104,12 @@ async fn page(app: &App, visit: &Visit) -> Result<ReportPage, Failure> {
     let mut pair = db::Pair::open(&app.pool, visit.caller.tenant).await?;
     let span = Span::survey(pair.first(), range).await?;
     let earned = async |conn: &mut PgConnection| question.read(conn, &span, visit.now, SHOWN + 1).await;
-    let clicked = async |conn: &mut PgConnection| {
+    let both = async |conn: &mut PgConnection| {
         let clicks = summary::clicks(conn, &span, visit.now).await?;
         let earlier = Span::survey(conn, &range.previous()).await?;
         Ok::<_, sqlx::Error>((clicks, summary::of(conn, &earlier, visit.now).await?))
     };
+    let clicked = async |conn: &mut PgConnection| db::planned_once(conn, both).await;
     let ((earnings, found), (clicks, before)) = pair.read(earned, clicked).await?;
     pair.commit().await?;
     let summary = clicks.with(earnings);

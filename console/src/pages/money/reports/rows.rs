@@ -202,9 +202,7 @@ pub(super) async fn read(
 ) -> sqlx::Result<Found> {
     Ok(match by {
         Dimension::Time => Found::Time(earnings::series(conn, span).await?),
-        Dimension::Group(by) => {
-            Found::Groups(by, groups::of(conn, span, by, order, currency, limit).await?)
-        }
+        Dimension::Group(by) => Found::Groups(by, groups::of(conn, span, by, order, currency, limit).await?),
         Dimension::Split(by) => Found::Split(by, breakdown::of_programme(conn, span).await?),
     })
 }
