@@ -90,6 +90,7 @@ pub async fn audit(stores: &Stores) -> anyhow::Result<Vec<Finding>> {
         "every rolled-up day's splits = its human clicks" => "src/audit/rollups_are_splits.sql",
         "every rolled-up day = the orders of its rows" => "src/audit/rollups_are_orders.sql",
         "every kept span's links and groups = its hours" => "src/audit/rankings_are_clicks.sql",
+        "every kept span's earners = the orders of its days" => "src/audit/earners_are_sales.sql",
         "today's kept hours, links and groups = the clicks of its rows" => "src/audit/today_is_clicks.sql",
         "the tally of affiliates = the affiliates" => "src/audit/tally_is_affiliates.sql",
         "order, link and booking are of one vendor" => "src/audit/one_vendor.sql",

@@ -5,8 +5,9 @@
 //! here: a day is added up, marked, and freed of its stale lines **in one snapshot**. A change that the snapshot does not
 //! see left a line it does not see either, and that line stays.
 //!
-//! What rankings read is kept beside it, by span and not by day: [`spans`]. So are the finished hours of [`today`].
+//! What rankings read is kept beside it, by span and not by day: [`spans`], with the finished hours of [`today`], and [`earners`].
 
+mod earners;
 mod spans;
 mod today;
 
@@ -119,6 +120,7 @@ pub async fn rollup(stores: &Stores) -> anyhow::Result<u64> {
     }
     spans::keep(stores).await?;
     today::keep(stores).await?;
+    earners::keep(stores).await?;
     Ok(rolled)
 }
 
@@ -218,6 +220,7 @@ async fn unite(tx: &mut PgConnection, day: NaiveDate) -> anyhow::Result<()> {
 async fn roll_orders(tx: &mut PgConnection, from: NaiveDate, to: NaiveDate) -> anyhow::Result<()> {
     sqlx::query!("delete from rollup_order where day >= $1 and day < $2", from, to).execute(&mut *tx).await?;
     sqlx::query_file!("src/jobs/rollup/orders.sql", from, to).execute(&mut *tx).await?;
+    earners::roll(tx, from, to).await?;
     Ok(())
 }
 

@@ -19,12 +19,13 @@ use crate::shop::*;
 use crate::world::World;
 
 /// The questions about rollups; others have damages of their own.
-pub(crate) const ROLLED: [&str; 5] = [
+pub(crate) const ROLLED: [&str; 6] = [
     "rollups_are_clicks",
     "rollups_are_splits",
     "rollups_are_orders",
     "rankings_are_clicks",
     "today_is_clicks",
+    "earners_are_sales",
 ];
 
 /// So long after its end an hour, and a day of clicks, is added up.
@@ -358,6 +359,58 @@ async fn orders_of_old_days_change_and_are_rolled_up_anew() {
     assert_eq!(world.number(revenue).await, 2_000);
 }
 
+/// Orders and revenue of an affiliate over the last year, as rankings read them; `None` while nothing is kept.
+async fn earned(world: &World, affiliate_id: i64) -> Option<(i64, i64)> {
+    let question = "select coalesce(sum(e.orders), 0)::bigint, coalesce(sum(e.revenue_minor), 0)::bigint \
+                    from rollup_span s join rollup_earning using (span_id) \
+                    left join rollup_earner e on e.span_id = s.span_id and e.by = 'affiliate' and e.vendor_id = 0 and e.id = $1 \
+                    where s.to_day - s.from_day > 300 group by s.span_id";
+    let earned = sqlx::query_as(question).bind(affiliate_id);
+    earned.fetch_optional(&mut world.owner().await).await.expect("asked")
+}
+
+#[tokio::test]
+async fn what_was_earned_over_a_span_follows_the_orders_of_its_days() {
+    let world = programme().await;
+    let now = noon(1).0;
+    for (order, days_ago, link) in [("A-1", 5, ADA), ("A-2", 4, ADA), ("B-1", 5, BEN)] {
+        let ordered = noon(days_ago).0;
+        report(&world, TEAPOTS, &placed(order, ordered, 1_000, &[token(link, ordered - MINUTE)])).await;
+    }
+    settle(&world, now).await;
+    rolled_up(&world).await;
+    let made = "select (extract(epoch from max(made_at)) * 1000000)::bigint from rollup_span";
+    let before = world.number(made).await;
+    assert_eq!(earned(&world, 1).await, Some((2, 2_000)));
+    assert_eq!(earned(&world, 2).await, Some((1, 1_000)));
+
+    report(&world, TEAPOTS, &event("A-1", Kind::Cancelled, now)).await;
+    settle(&world, now).await;
+    assert_eq!(earned(&world, 1).await, Some((2, 2_000)), "readers take the changed day away");
+    rolled_up(&world).await;
+    assert_eq!(earned(&world, 1).await, Some((1, 1_000)));
+    assert_eq!(world.number(made).await, before, "no span was made anew");
+
+    // Who is switched off earned nothing, as far as rankings go, and comes back with everything. Clicks let go of the span.
+    world.sql("update affiliate set is_active = false where affiliate_id = 2").await;
+    rolled_up(&world).await;
+    assert_eq!(earned(&world, 2).await, Some((0, 0)));
+    assert_eq!(world.number("select count(*) from rollup_earner where by = 'affiliate' and id = 2").await, 0);
+    world.sql("update affiliate set is_active = true where affiliate_id = 2").await;
+    rolled_up(&world).await;
+    assert_eq!(earned(&world, 2).await, Some((1, 1_000)));
+
+    // An aggregator from before knows nothing of it, and leaves nothing that is wrong.
+    let day = date(5);
+    world
+        .sql(&format!("update rollup_day set rolled_at = now() where kind = 'orders' and day = '{day}'"))
+        .await;
+    assert_eq!(earned(&world, 1).await, None);
+    assert_eq!(open(&world, "orders").await, [day]);
+    rolled_up(&world).await;
+    assert_eq!(earned(&world, 1).await, Some((1, 1_000)));
+}
+
 #[tokio::test]
 async fn aggregators_that_roll_up_at_once_do_not_harm_each_other() {
     let world = programme().await;
@@ -399,6 +452,10 @@ async fn every_planted_damage_is_found() {
         ),
         ("update rollup_order set commission_minor = commission_minor + 1", "rollups_are_orders"),
         ("delete from rollup_order where vendor_id = 0", "rollups_are_orders"),
+        ("update rollup_sale set revenue_minor = revenue_minor + 1", "earners_are_sales"),
+        ("delete from rollup_sale", "earners_are_sales"),
+        ("update rollup_earner set orders = orders + 1 where by = 'product'", "earners_are_sales"),
+        ("delete from rollup_earner where by = 'affiliate' and vendor_id = 0", "earners_are_sales"),
     ] {
         if named == "today_is_clicks" && !has_today {
             continue;

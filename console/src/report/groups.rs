@@ -281,8 +281,33 @@ impl Asked<'_> {
         Ok(clicked)
     }
 
+    /// The same from what is kept. `None`: nothing is kept, or too little: who earned nothing, or in another currency, is not in it.
+    async fn kept_earners(&mut self, by: By) -> sqlx::Result<Option<Vec<i64>>> {
+        let Some(kept) = self.span.earned.as_ref().filter(|_| by != By::Vendor && self.limit <= FEW) else {
+            return Ok(None);
+        };
+        let rows = sqlx::query_file!(
+            "src/report/earners_kept.sql",
+            &kept.open,
+            &kept.changed,
+            by.name(),
+            self.order.name(),
+            self.currency,
+            self.limit,
+            kept.span_id,
+            self.span.vendor_id
+        )
+        .fetch_all(&mut *self.conn)
+        .await?;
+        let is_full = rows.len() == self.wanted() && rows.last().is_some_and(|last| last.worth > 0);
+        Ok(is_full.then(|| rows.into_iter().map(|row| row.id).collect()))
+    }
+
     /// The first by orders or money, in their order.
     async fn earners(&mut self, by: By) -> sqlx::Result<Vec<i64>> {
+        if let Some(first) = self.kept_earners(by).await? {
+            return Ok(first);
+        }
         let (from, to) = self.span.days();
         let open = &self.span.orders;
         sqlx::query_file_scalar!(
@@ -311,22 +336,41 @@ async fn earnings(
     by: By,
     of: &[i64],
 ) -> sqlx::Result<HashMap<i64, Earnings>> {
-    let (from, to) = span.days();
-    let open = &span.orders;
-    let rows = sqlx::query_file!(
-        "src/report/group_earnings.sql",
-        from,
-        to,
-        by.name(),
-        of,
-        span.is_own,
-        &open.days,
-        open.begins,
-        open.ends,
-        open.is_one
-    )
-    .fetch_all(conn)
-    .await?;
+    let rows = match &span.earned {
+        // Links and affiliates have few rows, and vendors are rolled up by the day.
+        Some(kept) if by == By::Product => {
+            sqlx::query_file_as!(
+                Earned,
+                "src/report/kept_earnings.sql",
+                &kept.open,
+                &kept.changed,
+                by.name(),
+                of,
+                kept.span_id,
+                span.vendor_id
+            )
+            .fetch_all(conn)
+            .await?
+        }
+        _ => {
+            let ((from, to), open) = (span.days(), &span.orders);
+            sqlx::query_file_as!(
+                Earned,
+                "src/report/group_earnings.sql",
+                from,
+                to,
+                by.name(),
+                of,
+                span.is_own,
+                &open.days,
+                open.begins,
+                open.ends,
+                open.is_one
+            )
+            .fetch_all(conn)
+            .await?
+        }
+    };
     let mut earned = HashMap::<i64, Earnings>::new();
     for row in rows {
         earned.entry(row.id).or_default().money.push(Money {
@@ -337,6 +381,15 @@ async fn earnings(
         });
     }
     Ok(earned)
+}
+
+/// What one of them earned in one currency.
+struct Earned {
+    id: i64,
+    currency: String,
+    orders: i64,
+    revenue_minor: i64,
+    commission_minor: i64,
 }
 
 async fn names(conn: &mut PgConnection, by: By, ids: &[i64]) -> sqlx::Result<HashMap<i64, Name>> {

@@ -12,6 +12,9 @@ use sqlx::PgConnection;
 use super::Range;
 use super::range::midnight;
 
+/// Days of a kept span whose orders may have changed since they were added up. Each is read twice: what was added up, and what is.
+const MAX_CHANGED_DAYS: usize = 3;
+
 /// A range of time that is about to be read.
 #[derive(Debug)]
 pub struct Span {
@@ -32,6 +35,19 @@ pub struct Span {
     pub(super) now: Option<i32>,
     /// From when on rankings are read row by row: the beginning of the range when nothing is kept.
     pub(super) kept_until: DateTime<Utc>,
+    /// What was earned over the ranking that is kept. `None`: it is not known, or so many of its days have changed that reading all
+    /// rows is no more work.
+    pub(super) earned: Option<Earned>,
+}
+
+/// A kept span with what was earned (migration 26).
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Earned {
+    pub(super) span_id: i32,
+    /// Days whose orders are read row by row.
+    pub(super) open: Vec<NaiveDate>,
+    /// Those of them that lie in the span: what it has of them is taken away.
+    pub(super) changed: Vec<NaiveDate>,
 }
 
 /// Days that were not rolled up, or have changed since.
@@ -60,6 +76,9 @@ impl Span {
         let is_current = found.is_current.unwrap_or_default();
         let hours_until =
             today.filter(|(day, _)| is_current && midnight(*day) == days_until).map(|(_, until)| until);
+        let earned = kept
+            .filter(|_| !found.is_own && found.is_earned.unwrap_or_default())
+            .and_then(|(id, to_day)| Earned::new(id, &found.orders, to_day, to));
         let kept = kept.map(|(id, _)| id);
         Ok(Self {
             range: *range,
@@ -73,6 +92,7 @@ impl Span {
             kept,
             now: kept.filter(|_| hours_until.is_some()),
             kept_until: hours_until.unwrap_or(days_until),
+            earned,
         })
     }
 }
@@ -82,6 +102,19 @@ impl Deref for Span {
 
     fn deref(&self) -> &Range {
         &self.range
+    }
+}
+
+impl Earned {
+    /// Over days that end with `to`, of which those before `kept_to` are in the span, but for what changed on `open` ones.
+    fn new(span_id: i32, open: &[NaiveDate], kept_to: NaiveDate, to: NaiveDate) -> Option<Self> {
+        let changed: Vec<NaiveDate> = open.iter().copied().filter(|day| *day < kept_to).collect();
+        let since = kept_to.iter_days().take_while(|day| *day < to);
+        (changed.len() <= MAX_CHANGED_DAYS).then(|| Self {
+            span_id,
+            open: changed.iter().copied().chain(since).collect(),
+            changed,
+        })
     }
 }
 
@@ -111,5 +144,19 @@ mod tests {
             let open = OpenDays::new(days.iter().copied().map(day).collect(), day(1));
             assert_eq!((open.begins, open.ends, open.is_one), (day(begins), day(ends), is_one), "{days:?}");
         }
+    }
+
+    #[test]
+    fn a_changed_day_is_taken_away_and_read_and_days_since_are_read() {
+        let day = |n| NaiveDate::from_ymd_opt(2026, 11, n).expect("a day");
+        let earned = |open: &[u32]| {
+            Earned::new(7, &open.iter().copied().map(day).collect::<Vec<_>>(), day(26), day(29))
+        };
+        let both = |open: [u32; 4], changed: [u32; 1]| {
+            Some(Earned { span_id: 7, open: open.map(day).into(), changed: changed.map(day).into() })
+        };
+        assert_eq!(earned(&[20, 28]), both([20, 26, 27, 28], [20]), "the days since, rolled up or not");
+        assert_eq!(earned(&[28]).map(|earned| earned.changed), Some(vec![]));
+        assert_eq!(earned(&[20, 21, 22, 23, 28]), None, "too many to be worth it");
     }
 }

@@ -1,7 +1,7 @@
 -- What is known of the days [$1, $2) before they are read: for whom, and which of them were not rolled up or have changed
 -- since. And the kept span that begins on $1 and ends at most three days before the end of the range, $3; none when one of its
--- days has changed since; and whether it is current, which is to say that the kept hours of today are added on top. And where those
--- hours end, if they lie in the range; none when one has changed since.
+-- days has changed since; and whether it is current, which is to say that the kept hours of today are added on top, and whether it has
+-- what was earned. And where those hours end, if they lie in the range; none when one has changed since.
 with day as (
     select d.day::date as day
     from generate_series($1::date::timestamp, $2::date::timestamp - interval '1 day', interval '1 day') d (day)
@@ -23,11 +23,13 @@ select tenant_affiliate() is not null as "is_own!",
        kept.span_id as "span_id?",
        kept.to_day as "to_day?",
        kept.is_current as "is_current?",
+       kept.is_earned as "is_earned?",
        today.day as "today?",
        today.until as "until?"
 from (values (true)) as always
 left join lateral (
-    select span_id, to_day, exists (select from rollup_current c where c.span_id = s.span_id) as is_current
+    select span_id, to_day, exists (select from rollup_current c where c.span_id = s.span_id) as is_current,
+           exists (select from rollup_earning e where e.span_id = s.span_id) as is_earned
     from rollup_span s
     where from_day = $1
       and to_day <= ($3::timestamptz at time zone 'UTC')::date

@@ -9,6 +9,7 @@ mod bank;
 mod crawl;
 mod described;
 mod documents;
+mod earners;
 mod guests;
 mod holds;
 mod intake;

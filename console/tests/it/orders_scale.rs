@@ -57,6 +57,14 @@ async fn lists_of_orders_stay_quick_and_go_by_an_index() {
              date '2026-01-07', date '2026-01-08', true)",
         ),
         (
+            include_str!("../../src/report/earners_kept.sql"),
+            "execute p (array[date '2026-01-07'], array[date '2026-01-02'], 'link', 'revenue', 'EUR', 6, 1, 0)",
+        ),
+        (
+            include_str!("../../src/report/kept_earnings.sql"),
+            "execute p (array[date '2026-01-07'], array[date '2026-01-02'], 'product', array[1, 2], 1, 0)",
+        ),
+        (
             include_str!("../../src/report/group_earnings.sql"),
             "execute p (date '2026-01-01', date '2026-01-08', 'affiliate', array[1, 2], false, array[date '2026-01-07'], \
              date '2026-01-07', date '2026-01-08', true)",
@@ -79,8 +87,8 @@ async fn lists_of_orders_stay_quick_and_go_by_an_index() {
         }
     }
     // Earnings are read by statements that are planned once, for whatever values.
-    let [.., of_affiliates, of_products, by_day] = table;
-    for (statement, execute) in [of_affiliates, of_products, by_day] {
+    let [.., kept, of_affiliates, of_products, by_day] = table;
+    for (statement, execute) in [kept, of_affiliates, of_products, by_day] {
         let plan = world.plan_once(statement, execute).await;
         assert!(!plan.contains("Seq Scan on order_daily"), "{execute}\n{plan}");
     }

@@ -11,20 +11,22 @@ use crate::support::World;
 
 /// What `aggregator once rollup` runs of clicks by the hour, and of days.
 const HOURS: &str = include_str!("../../../aggregator/src/jobs/rollup/clicks.sql");
-const ROLLUPS: [&str; 2] = [
+const ROLLUPS: [&str; 3] = [
     include_str!("../../../aggregator/src/jobs/rollup/splits.sql"),
     include_str!("../../../aggregator/src/jobs/rollup/orders.sql"),
+    include_str!("../../../aggregator/src/jobs/rollup/sales.sql"),
 ];
 
-const KEPT: [&str; 2] = [
+const KEPT: [&str; 3] = [
     include_str!("../../../aggregator/src/jobs/rollup/links.sql"),
     include_str!("../../../aggregator/src/jobs/rollup/groups.sql"),
+    include_str!("../../../aggregator/src/jobs/rollup/earners.sql"),
 ];
 
 const NOW: &str = include_str!("../../../aggregator/src/jobs/rollup/now.sql");
 
 /// The first day that is not rolled up yet.
-fn today() -> NaiveDate {
+pub(crate) fn today() -> NaiveDate {
     (DateTime::<Utc>::from(clock::system_time()) - TimeDelta::hours(2)).date_naive()
 }
 
@@ -60,12 +62,12 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 }
 
 /// Rolls up the days before today, and today until one o'clock: what happened at noon is kept, what happened at three is not.
-async fn roll_up(world: &World) {
+pub(crate) async fn roll_up(world: &World) {
     let (from, to) = (today() - Days::new(20), today());
     world
         .run(
-            "truncate rollup_click, rollup_split, rollup_visit, rollup_order, rollup_day, rollup_stale, rollup_span, rollup_today \
-             cascade",
+            "truncate rollup_click, rollup_split, rollup_visit, rollup_order, rollup_sale, rollup_day, rollup_stale, rollup_span, \
+             rollup_today cascade",
         )
         .await;
     add_up(world, midnight(from), midnight(to)).await;
@@ -79,8 +81,10 @@ async fn roll_up(world: &World) {
     }
     world
         .run(&format!(
-            "insert into rollup_day select kind, day::date, now() from (values ('clicks'), ('orders')) k (kind), \
-             generate_series('{from}'::timestamp, '{to}'::timestamp - interval '1 day', '1 day') as d (day)"
+            "begin; set local app.keeps_sales = 'on'; \
+             insert into rollup_day select kind, day::date, now() from (values ('clicks'), ('orders')) k (kind), \
+             generate_series('{from}'::timestamp, '{to}'::timestamp - interval '1 day', '1 day') as d (day); \
+             commit"
         ))
         .await;
     unite(world, from, to).await;
@@ -110,7 +114,7 @@ async fn keep_today(world: &World, until: DateTime<Utc>) {
     assert!(kept.expect("today is kept").rows_affected() > 0);
 }
 
-/// Keeps the clicks of a span for rankings.
+/// Keeps a span for rankings.
 async fn keep(world: &World, from: NaiveDate, to: NaiveDate) {
     let span = "insert into rollup_span (from_day, to_day, made_at) values ($1, $2, now()) returning span_id";
     let span: i32 =
@@ -119,6 +123,11 @@ async fn keep(world: &World, from: NaiveDate, to: NaiveDate) {
     assert!(links.expect("links are kept").rows_affected() > 0);
     let groups = sqlx::query(KEPT[1]).bind(span).execute(&world.owner).await;
     assert!(groups.expect("groups are kept").rows_affected() > 0);
+    let earning =
+        sqlx::query("insert into rollup_earning values ($1)").bind(span).execute(&world.owner).await;
+    earning.expect("what was earned is kept");
+    let earners = sqlx::query(KEPT[2]).bind(span).bind(from).bind(to).execute(&world.owner).await;
+    earners.expect("earners are kept");
 }
 
 /// The part of it that is not SQL.
@@ -150,7 +159,7 @@ async fn unite(world: &World, from: NaiveDate, to: NaiveDate) {
 }
 
 /// One of everybody.
-async fn everybody(world: &World) -> Vec<(For, Person)> {
+pub(crate) async fn everybody(world: &World) -> Vec<(For, Person)> {
     let mut people = Vec::new();
     for whom in
         [For::Programme("finance"), For::Vendor(1), For::Vendor(2), For::Affiliate(1), For::Affiliate(2)]
@@ -187,14 +196,16 @@ fn rankings() -> Vec<String> {
 }
 
 /// What everybody is told there.
-async fn told(world: &World, people: &[(For, Person)], paths: &[String]) -> Vec<(String, String)> {
+pub(crate) async fn told(world: &World, people: &[(For, Person)], paths: &[String]) -> Vec<(String, String)> {
     let mut told = Vec::new();
     for (whom, person) in people {
         for path in paths {
             // Who is one of many in a report has no such report.
             match whom {
                 For::Vendor(_) if path.contains("by_what=vendor") => continue,
-                For::Affiliate(_) if path.contains("by_what=affiliate") => continue,
+                For::Affiliate(_) if path.contains("by_what=affiliate") || path.contains("by=affiliate") => {
+                    continue;
+                }
                 _ => {}
             }
             let answer = world.get_as(person, path).await;
@@ -206,7 +217,7 @@ async fn told(world: &World, people: &[(For, Person)], paths: &[String]) -> Vec<
 }
 
 /// Fails with the first that differs.
-fn same<T: PartialEq + Debug>(told: &[(String, T)], before: &[(String, T)], why: &str) {
+pub(crate) fn same<T: PartialEq + Debug>(told: &[(String, T)], before: &[(String, T)], why: &str) {
     assert_eq!(told.len(), before.len());
     for ((what, told), (_, before)) in told.iter().zip(before) {
         assert_eq!(told, before, "{why}: {what}");
@@ -372,7 +383,7 @@ async fn the_first_few_are_the_same_from_kept_spans() {
 }
 
 /// Sixty links that are clicked about alike before today, in today's kept hours and since; some in one of them alone.
-async fn alike() -> World {
+pub(crate) async fn alike() -> World {
     let world = World::with_programme().await;
     let (day, ago) = (today(), today() - Days::new(3));
     world
