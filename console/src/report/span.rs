@@ -12,8 +12,9 @@ use sqlx::PgConnection;
 use super::Range;
 use super::range::midnight;
 
-/// Days of a kept span whose orders may have changed since they were added up. Each is read twice: what was added up, and what is.
-const MAX_CHANGED_DAYS: usize = 3;
+/// One in so many days of a kept span may have changed since its orders were added up. Each is read twice, what was added up and what
+/// is: of more, most of what there is would be read anyway.
+const CHANGED_DAYS_SHARE: i64 = 3;
 
 /// A range of time that is about to be read.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ impl Span {
             today.filter(|(day, _)| is_current && midnight(*day) == days_until).map(|(_, until)| until);
         let earned = kept
             .filter(|_| !found.is_own && found.is_earned.unwrap_or_default())
-            .and_then(|(id, to_day)| Earned::new(id, &found.orders, to_day, to));
+            .and_then(|(id, to_day)| Earned::new(id, &found.orders, (from, to_day, to)));
         let kept = kept.map(|(id, _)| id);
         Ok(Self {
             range: *range,
@@ -106,11 +107,15 @@ impl Deref for Span {
 }
 
 impl Earned {
-    /// Over days that end with `to`, of which those before `kept_to` are in the span, but for what changed on `open` ones.
-    fn new(span_id: i32, open: &[NaiveDate], kept_to: NaiveDate, to: NaiveDate) -> Option<Self> {
+    /// Over the days `[from, to)`, of which those before `kept_to` are in the span, but for what changed on `open` ones.
+    fn new(
+        span_id: i32,
+        open: &[NaiveDate],
+        (from, kept_to, to): (NaiveDate, NaiveDate, NaiveDate),
+    ) -> Option<Self> {
         let changed: Vec<NaiveDate> = open.iter().copied().filter(|day| *day < kept_to).collect();
         let since = kept_to.iter_days().take_while(|day| *day < to);
-        (changed.len() <= MAX_CHANGED_DAYS).then(|| Self {
+        (changed.len() as i64 * CHANGED_DAYS_SHARE <= (kept_to - from).num_days()).then(|| Self {
             span_id,
             open: changed.iter().copied().chain(since).collect(),
             changed,
@@ -150,13 +155,14 @@ mod tests {
     fn a_changed_day_is_taken_away_and_read_and_days_since_are_read() {
         let day = |n| NaiveDate::from_ymd_opt(2026, 11, n).expect("a day");
         let earned = |open: &[u32]| {
-            Earned::new(7, &open.iter().copied().map(day).collect::<Vec<_>>(), day(26), day(29))
+            Earned::new(7, &open.iter().copied().map(day).collect::<Vec<_>>(), (day(20), day(26), day(29)))
         };
         let both = |open: [u32; 4], changed: [u32; 1]| {
             Some(Earned { span_id: 7, open: open.map(day).into(), changed: changed.map(day).into() })
         };
         assert_eq!(earned(&[20, 28]), both([20, 26, 27, 28], [20]), "the days since, rolled up or not");
         assert_eq!(earned(&[28]).map(|earned| earned.changed), Some(vec![]));
-        assert_eq!(earned(&[20, 21, 22, 23, 28]), None, "too many to be worth it");
+        assert!(earned(&[20, 21, 28]).is_some(), "two of six days");
+        assert_eq!(earned(&[20, 21, 22, 28]), None, "too many to be worth it");
     }
 }
