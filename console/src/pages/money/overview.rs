@@ -69,9 +69,9 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
     let range = view.range(now)?;
     let mut pair = db::Pair::open(&app.pool, caller.tenant).await?;
     let span = Span::survey(pair.first(), &range).await?;
-    let earned = async |conn: &mut PgConnection| Earned::read(conn, caller.tenant, &view, &span, now).await;
+    let brought = async |conn: &mut PgConnection| Brought::read(conn, caller.tenant, &view, &span, now).await;
     let rest = async |conn: &mut PgConnection| Rest::read(conn, app, visit, &span).await;
-    let (Earned { earnings, currency, rankings }, rest) = pair.read(earned, rest).await?;
+    let (Brought { earnings, currency, rankings, breakdown }, rest) = pair.read(brought, rest).await?;
     let summary = rest.clicks.with(earnings);
     let plot = plot(pair.first(), &view, (&span, &summary), (&rest.earlier, &rest.before), &currency).await?;
     pair.commit().await?;
@@ -88,7 +88,7 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
             || summary.earnings.as_ref().is_some_and(|e| e.orders() > 0),
         plot,
         rankings,
-        origins: ranking::origins(&rest.breakdown, |by| view.plain().with("by_what", by).address("/reports")),
+        origins: ranking::origins(&breakdown, |by| view.plain().with("by_what", by).address("/reports")),
         counts: rest.counts,
         dashboard: rest.dashboard,
         checks: rest.checks,
@@ -96,15 +96,16 @@ async fn page(app: &App, visit: &Visit) -> Result<OverviewPage, Failure> {
     })
 }
 
-/// What the period brought, and who brought the most.
-struct Earned {
+/// What the period brought, who brought the most, and where it came from.
+struct Brought {
     earnings: Option<Earnings>,
     /// What money is drawn and compared in.
     currency: String,
     rankings: Vec<Split>,
+    breakdown: Breakdown,
 }
 
-impl Earned {
+impl Brought {
     async fn read(
         conn: &mut PgConnection,
         tenant: Tenant,
@@ -115,7 +116,9 @@ impl Earned {
         let earnings = earnings::of_programme(conn, span, now).await?;
         let currency = currency(view, earnings.as_ref());
         let rankings = rankings(conn, tenant, view, span, &currency).await?;
-        Ok(Self { earnings, currency, rankings })
+        let origins = async |conn: &mut PgConnection| breakdown::of_programme(conn, span).await;
+        let breakdown = db::planned_once(conn, origins).await?;
+        Ok(Self { earnings, currency, rankings, breakdown })
     }
 }
 
@@ -124,7 +127,6 @@ struct Rest {
     clicks: Clicks,
     earlier: Span,
     before: Summary,
-    breakdown: Breakdown,
     books: Option<Books>,
     counts: Option<Counts>,
     checks: Vec<Check>,
@@ -138,9 +140,9 @@ impl Rest {
             let clicks = summary::clicks(conn, span, now).await?;
             let earlier = Span::survey(conn, &span.previous()).await?;
             let before = summary::of(conn, &earlier, now).await?;
-            Ok::<_, sqlx::Error>((clicks, earlier, before, breakdown::of_programme(conn, span).await?))
+            Ok::<_, sqlx::Error>((clicks, earlier, before))
         };
-        let (clicks, earlier, before, breakdown) = db::planned_once(conn, figures).await?;
+        let (clicks, earlier, before) = db::planned_once(conn, figures).await?;
         let books = books::of_programme(conn, caller).await?;
         let (mut counts, mut checks) = (None, Vec::new());
         if let Some(books) = &books {
@@ -157,7 +159,7 @@ impl Rest {
             }
             Tenant::Programme | Tenant::Vendor(_) => None,
         };
-        Ok(Self { clicks, earlier, before, breakdown, books, counts, checks, dashboard })
+        Ok(Self { clicks, earlier, before, books, counts, checks, dashboard })
     }
 }
 
